@@ -1,0 +1,81 @@
+"""The README's picture: a small animation of the demo's own bag, and one frame of it.
+
+zeroco demo --out demo_out && python docs/picture.py demo_out
+
+Writes docs/images/flow.gif (at most 1.5 MB) and docs/images/flow.png. The world in it is rendered
+from photographs inside scikit-image's wheel that are free to use, nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from zeroco_ros.bag.reader import BagReader
+from zeroco_ros.demo.flow_demo import INPUT_BAG, OUTPUT_BAG
+from zeroco_ros.demo.pictures import Outcome, color_scale, outcomes
+from zeroco_ros.demo.source import find_camera
+from zeroco_ros.media.animation import write_animation
+from zeroco_ros.media.color import typical_magnitude
+from zeroco_ros.media.images import RGB, write_image
+from zeroco_ros.media.panels import confidence_panel, flow_panel, side_by_side
+
+IMAGES = Path(__file__).resolve().parent / "images"
+EVERY, FPS, WIDTH, COLORS = 3, 4.0, 256, 256
+LIMIT = 1_500_000  # bytes
+STILL = 5  # index of the flow that is shown as a picture
+
+
+def main() -> int:
+    """Draw from a finished demo's folder; exit code."""
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo_out")
+    with BagReader(folder / INPUT_BAG) as reader:
+        camera = find_camera(reader, None)
+    output = folder / OUTPUT_BAG
+    every = list(outcomes(output, camera))
+    scale = 0.85 * color_scale(output, len(every))
+    IMAGES.mkdir(exist_ok=True)
+    still = every[STILL]
+    write_image(
+        IMAGES / "flow.png", panels(reduced(still, 400), typical_magnitude(still.flow[::4, ::4]))
+    )
+    frames = [panels(reduced(outcome, WIDTH), scale) for outcome in every[::EVERY]]
+    gif = IMAGES / "flow.gif"
+    write_animation(gif, frames, FPS, max_width=frames[0].shape[1], colors=COLORS)
+    size = gif.stat().st_size
+    print(f"{gif}: {size / 1e6:.2f} MB, {len(frames)} frames of {frames[0].shape[1]} pixels")
+    return 0 if size <= LIMIT else 1
+
+
+def reduced(outcome: Outcome, width: int) -> Outcome:
+    """Of another size; the flow stays in pixels of the original."""
+    height = round(outcome.frame.shape[0] * width / outcome.frame.shape[1])
+
+    def smaller(array: np.ndarray) -> np.ndarray:
+        return np.asarray(cv2.resize(array, (width, height), interpolation=cv2.INTER_AREA))
+
+    return replace(
+        outcome,
+        frame=smaller(outcome.frame),
+        flow=smaller(outcome.flow),
+        confidence=smaller(outcome.confidence),
+    )
+
+
+def panels(outcome: Outcome, scale: float) -> RGB:
+    """Frame, flow and confidence side by side."""
+    return side_by_side(
+        [
+            ("camera", outcome.frame),
+            ("flow from the previous frame", flow_panel(outcome.flow, scale)),
+            ("confidence", confidence_panel(outcome.confidence)),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

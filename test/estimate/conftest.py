@@ -1,0 +1,80 @@
+"""Networks and scenes for the estimator's tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from zeroco_ros.croco.checkpoint import load_croco
+from zeroco_ros.croco.model import CroCo, Encoding, MatchDescriptors, PairDescriptors
+from zeroco_ros.matching.cost_volume import l2_normalize
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def network(reference: Path) -> Callable[[str], CroCo]:
+    """The networks behind the reference arrays, by stem: network("croco_v2_tiny")."""
+    loaded: dict[str, CroCo] = {}
+
+    def load(stem: str) -> CroCo:
+        if stem not in loaded:
+            loaded[stem] = load_croco(reference / f"{stem}.pth").model
+        return loaded[stem]
+
+    return load
+
+
+class PatchBackend:
+    """A network that compares patches by their pixels: exact wherever patches repeat exactly.
+
+    It makes what surrounds a network testable without one: a shift by whole tokens has to come out
+    to the pixel. `encoded` counts the images it has seen, `matched` the pairs.
+    """
+
+    name, device, precision = "patches", "cpu", "fp32"
+
+    def __init__(self) -> None:
+        self.encoded = self.matched = 0
+
+    def encode(self, images: torch.Tensor) -> Encoding:
+        self.encoded += len(images)
+        grid = images.shape[2] // 16, images.shape[3] // 16
+        patches = torch.nn.functional.unfold(images, 16, stride=16).mT
+        patches = patches - patches.mean(dim=2, keepdim=True)
+        return Encoding(l2_normalize(patches), grid)
+
+    def match(
+        self, target: Encoding, source: Encoding, *, features: bool = False
+    ) -> PairDescriptors:
+        self.matched += len(target.tokens)
+
+        def one(t: Encoding, s: Encoding) -> MatchDescriptors:
+            blocks = (t.tokens,) if features else None
+            return MatchDescriptors(t.tokens[None], s.tokens[None], blocks, t.grid, s.grid)
+
+        return PairDescriptors(one(target, source), one(source, target))
+
+
+@pytest.fixture
+def patches() -> PatchBackend:
+    return PatchBackend()
+
+
+@pytest.fixture(scope="session")
+def scene() -> np.ndarray:
+    """(480, 640, 3) uint8: texture of several scales and colors, no two places alike."""
+    rng = np.random.default_rng(7)
+    image = np.zeros((480, 640, 3), np.float32)
+    for cells, weight in ((8, 0.5), (24, 0.3), (80, 0.2)):
+        grid = rng.uniform(0, 255, (cells * 3 // 4, cells, 3)).astype(np.float32)
+        image += weight * cv2.resize(grid, (640, 480), interpolation=cv2.INTER_CUBIC)
+    return np.clip(image, 0, 255).astype(np.uint8)

@@ -1,0 +1,132 @@
+"""A running flow_node with a camera, an audience and its diagnostics, for tests to hurt.
+
+The node subscribes reliably (by QoS override) and frames are sent one by one, each when the node
+is done with the one before: what it then did or did not do is exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import node_scenes as scenes
+import numpy as np
+import ros_harness
+from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import Image
+
+CAMERA = "/cam/image"
+MS = 1_000_000
+BASE = 1_000 * scenes.SECOND
+RELIABLE = {
+    f"qos_overrides.{CAMERA}.subscription.reliability": "reliable",
+    f"qos_overrides.{CAMERA}.subscription.depth": 200,
+}
+FLOW_COUNTERS = ("in", "out", "paired", "started")
+COUNTERS = (
+    *FLOW_COUNTERS,
+    "dropped",
+    "gaps",
+    "out_of_order",
+    "duplicates",
+    "too_close",
+    "jumps",
+    "resolution_changes",
+    "zero_stamps",
+    "refused",
+    "non_finite",
+    "failed",
+    "incompatible_qos",
+)
+
+
+class Stage:
+    """One node process, kept for many tests; `open` and `close` bracket each of them."""
+
+    def __init__(self, node: ros_harness.NodeProcess, probe: ros_harness.Probe) -> None:
+        self.node = node
+        self.probe = probe
+        self.camera = probe.publisher(Image, CAMERA, depth=200)
+        self.diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
+        self.flow: ros_harness.Collector
+        self.sent = 0
+        self._before: dict[str, int] = {}
+        self._log_start = 0
+
+    def open(self) -> None:
+        """An audience arrives: the node subscribes, with empty buffers."""
+        self.flow = self.probe.collect(Image, "/flow_node/flow")
+        self.probe.wait_matched(self.camera)
+        scenes.wait_status(self.probe, self.diagnostics, state="active")
+        self._before = self.counters()
+        self._log_start = len(self.node.log)
+        self.sent = 0
+
+    def close(self) -> None:
+        """The audience leaves: the node unsubscribes and forgets its frames."""
+        self.flow.destroy()
+        self.probe.wait_until(
+            lambda: self.camera.get_subscription_count() == 0, "the node to unsubscribe"
+        )
+        assert self.node.process.poll() is None, self.node.log
+        assert "Traceback" not in self.log
+
+    def counters(self) -> dict[str, int]:
+        """The newest diagnostics' counters, since the node started."""
+        now = scenes.status(self.diagnostics)
+        return {name: int(now[name]) for name in COUNTERS}
+
+    def counted(self) -> dict[str, int]:
+        """Counters of faults that grew since `open`, with their growth."""
+        now = self.counters()
+        grown = {name: now[name] - self._before[name] for name in COUNTERS}
+        return {name: n for name, n in grown.items() if n and name not in FLOW_COUNTERS}
+
+    @property
+    def last_error(self) -> str:
+        """The newest diagnostics' last error."""
+        return scenes.status(self.diagnostics)["last error"]
+
+    @property
+    def log(self) -> str:
+        """What the node printed since `open`."""
+        return self.node.log[self._log_start :]
+
+    @property
+    def output(self) -> list[float]:
+        """Stamps of all flow messages since `open`, in ms after BASE."""
+        return [(stamp - BASE) / MS for stamp in self.flow.stamps]
+
+    def publish(self, message: Any) -> None:
+        """Send one message without waiting."""
+        self.camera.publish(message)
+        self.sent += 1
+
+    def show(self, *milliseconds: float, pixels: np.ndarray | None = None) -> None:
+        """Send frames stamped BASE + these times, one by one."""
+        for time in milliseconds:
+            self.send(frame(time, pixels))
+
+    def send(self, message: Any) -> None:
+        """Send one message and wait until the node is done with it."""
+        self.publish(message)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until the node has seen all that was sent and works on nothing."""
+
+        def settled() -> bool:
+            now, before = self.counters(), self._before
+            grown = {name: now[name] - before[name] for name in COUNTERS}
+            ended = sum(grown[name] for name in ("out", "dropped", "non_finite", "failed"))
+            return grown["in"] == self.sent and grown["paired"] == ended <= (
+                len(self.flow) + grown["dropped"] + grown["non_finite"] + grown["failed"]
+            )
+
+        self.probe.wait_until(settled, f"{self.sent} frames to be dealt with, {self.counted()}")
+
+
+def frame(milliseconds: float, pixels: np.ndarray | None = None, frame_id: str = "cam") -> Any:
+    """An image message stamped BASE + milliseconds, rgb8 unless `pixels` are gray."""
+    pixels = scenes.view(int(milliseconds / 50) % 20) if pixels is None else pixels
+    encoding = "rgb8" if pixels.ndim == 3 else "mono8"
+    return scenes.image(pixels, BASE + round(milliseconds * MS), frame_id, encoding)

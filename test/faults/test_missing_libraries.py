@@ -1,0 +1,80 @@
+"""FAULTS row 24: libraries that are not there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import node_scenes as scenes
+import pytest
+import ros_harness
+
+pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
+from diagnostic_msgs.msg import DiagnosticArray
+from refusals import refusal
+
+from zeroco_ros.ros.environment import child_environment
+
+
+@pytest.fixture(scope="module")
+def without(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """An environment in which the named modules cannot be imported."""
+
+    def build(*modules: str) -> dict[str, str]:
+        folder = tmp_path_factory.mktemp("blocked")
+        for module in modules:
+            text = f"No module named '{module}'"
+            (folder / f"{module}.py").write_text(
+                f"raise ModuleNotFoundError({text!r}, name={module!r})"
+            )
+        return {"PYTHONPATH": f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+
+    return build
+
+
+@pytest.mark.parametrize("option", ["--help", "--list-parameters"])
+def test_row_24_help_and_listing_need_no_library(without: Any, option: str) -> None:
+    blocked = without("rclpy", "torch", "cv2", "tensorrt", "onnxruntime", "message_filters")
+    done = subprocess.run(
+        [sys.executable, "-m", scenes.NODE, option],
+        env=child_environment(**blocked),
+        capture_output=True,
+        text=True,
+        timeout=ros_harness.PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert ("max_dt" if option == "--list-parameters" else "~/flow") in done.stdout
+
+
+def test_row_24_without_rclpy_the_node_says_so(without: Any) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", scenes.NODE],
+        env=child_environment(**without("rclpy")),
+        capture_output=True,
+        text=True,
+        timeout=ros_harness.PATIENCE,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert "rclpy, the ROS 2 client library, cannot be imported" in done.stderr
+    assert "pip install" in done.stderr
+
+
+def test_row_24_without_torch_the_node_lives_and_says_so(
+    without: Any, weights: str, probe: ros_harness.Probe
+) -> None:
+    blocked = without("torch", "tensorrt", "onnxruntime")
+    values = scenes.parameters(weights, autostart=False)
+    with ros_harness.running(scenes.NODE, values, environment=blocked) as node:
+        diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
+        scenes.wait_status(probe, diagnostics, state="unconfigured")
+        idle = SimpleNamespace(node=node, probe=probe, diagnostics=diagnostics)
+        reason = refusal(idle)
+        assert "PyTorch cannot be imported" in reason
+        assert "pip install torch" in reason
+        assert node.stop() == 0
+        assert "Traceback" not in node.log

@@ -1,0 +1,322 @@
+"""FAULTS rows 1-9, 15, 16, 26 and 28: what comes in by topic, parameter and QoS."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+import node_scenes as scenes
+import numpy as np
+import pytest
+import ros_harness
+
+pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import Image
+from stage import BASE, CAMERA, MS, RELIABLE, Stage, frame
+
+
+@pytest.fixture(scope="module")
+def running_stage(weights: str) -> Iterator[Stage]:
+    """The node, started once for this file; it must leave with exit code 0 after all of it."""
+    probe = ros_harness.Probe("faults")
+    values = {**RELIABLE, "diagnostics_period": 0.05}
+    with scenes.flow_node(weights, {"image": CAMERA}, **values) as node:
+        yield Stage(node, probe)
+        assert node.stop() == 0
+        assert "Traceback" not in node.log
+    probe.close()
+
+
+@pytest.fixture
+def stage(running_stage: Stage) -> Iterator[Stage]:
+    """The node with an audience and nothing in its buffers."""
+    running_stage.open()
+    yield running_stage
+    running_stage.close()
+
+
+def test_row_01_frames_pair_only_within_min_dt_and_max_dt(stage: Stage) -> None:
+    stage.show(0, 100, 1400, 1500, 2500)
+    assert stage.output == [100, 1500, 2500]  # 1300 ms is a gap, 1000 ms is none
+    assert stage.counted() == {"gaps": 1}
+    assert "1.300 s between frames, more than 1 s" in stage.log
+
+
+def test_row_01_frames_closer_than_min_dt_wait_for_a_later_one(stage: Stage) -> None:
+    assert scenes.set_parameter(stage.probe, "min_dt", 0.08).successful
+    try:
+        stage.show(0, 30, 60, 90, 120, 180)
+    finally:
+        assert scenes.set_parameter(stage.probe, "min_dt", 0.0).successful
+    assert stage.output == [90, 180]
+    assert stage.counted() == {"too_close": 3}
+
+
+def test_row_02_out_of_order_stamps_are_dropped(stage: Stage) -> None:
+    stage.show(0, 100, 300, 200, 250, 400)
+    assert stage.output == [100, 300, 400]
+    assert stage.counted() == {"out_of_order": 2}
+
+
+def test_row_03_duplicates_are_dropped_silently(stage: Stage) -> None:
+    stage.show(0, 0, 100, 100, 100, 200)
+    assert stage.output == [100, 200]
+    assert stage.counted() == {"duplicates": 3}
+    assert stage.log == ""
+
+
+def test_row_04_a_bag_loop_costs_one_frame_and_one_log_line(stage: Stage) -> None:
+    stage.show(*range(0, 700, 100), *range(0, 300, 100))
+    assert stage.output == [100, 200, 300, 400, 500, 600, 100, 200]
+    assert stage.counted() == {"jumps": 1}
+    assert re.findall("jumped back by .*", stage.log) == [
+        "jumped back by 0.600 s: buffers cleared"
+    ]
+
+
+def test_row_05_a_forward_jump_is_a_gap(stage: Stage) -> None:
+    year = 365 * 24 * 3600 * 1000
+    stage.show(0, 100, year, year + 100)
+    assert stage.output == [100, year + 100]
+    assert stage.counted() == {"gaps": 1}
+
+
+def test_row_06_zero_stamps_are_taken_in_order_of_arrival(stage: Stage) -> None:
+    """Once in the life of a node it is told that there is no clock; an empty frame_id stays."""
+    for shift in range(4):
+        stage.send(scenes.image(scenes.view(shift), 0, frame_id=""))
+    assert stage.flow.stamps == [0, 0, 0]
+    assert {message.header.frame_id for message in stage.flow.messages} == {""}
+    assert stage.counted() == {"zero_stamps": 4}
+    assert len(re.findall("header.stamp is zero", stage.node.log)) == 1
+
+
+def test_row_07_a_new_resolution_starts_a_new_pair(stage: Stage) -> None:
+    large = scenes.view(0).repeat(2, axis=0)
+    stage.show(0, 100)
+    stage.show(200, 300, pixels=large)
+    stage.show(400, 500)
+    assert stage.output == [100, 300, 500]
+    sizes = [(message.height, message.width) for message in stage.flow.messages]
+    assert sizes == [(96, 128), (192, 128), (96, 128)]
+    assert stage.counted() == {"resolution_changes": 2}
+
+
+def encoded_frames() -> dict[str, np.ndarray]:
+    """The same view in every accepted memory layout."""
+    rgb = scenes.view(3)
+    alpha = np.full((*rgb.shape[:2], 1), 255, np.uint8)
+    gray = np.ascontiguousarray(rgb[..., 1])
+    deep = gray.astype(np.uint16) * 257
+    chroma = np.full_like(gray, 128)
+    patterns = ("rggb", "bggr", "gbrg", "grbg")
+    return {
+        "mono8": gray,
+        "mono16": deep,
+        "rgb8": rgb,
+        "bgr8": rgb[..., ::-1],
+        "rgba8": np.concatenate([rgb, alpha], axis=2),
+        "bgra8": np.concatenate([rgb[..., ::-1], alpha], axis=2),
+        "yuv422": np.dstack([chroma, gray]),
+        "yuv422_yuy2": np.dstack([gray, chroma]),
+        **{f"bayer_{pattern}8": gray for pattern in patterns},
+        **{f"bayer_{pattern}16": deep for pattern in patterns},
+    }
+
+
+def raw(milliseconds: float, pixels: np.ndarray, encoding: str) -> Image:
+    """A message of any encoding, without the package's own code."""
+    message = Image(height=pixels.shape[0], width=pixels.shape[1], encoding=encoding)
+    message.header = ros_harness.make_header(BASE + round(milliseconds * MS), "cam")
+    message.step = pixels[0].nbytes
+    message.data.frombytes(pixels.tobytes())
+    return message
+
+
+def test_row_08_the_encoding_may_change_from_frame_to_frame(stage: Stage) -> None:
+    frames = encoded_frames()
+    for index, (encoding, pixels) in enumerate(frames.items()):
+        stage.send(raw(100 * index, pixels, encoding))
+    assert stage.output == [100 * index for index in range(1, len(frames))]
+    assert stage.counted() == {}
+
+
+def test_row_08_an_unsupported_encoding_is_dropped_and_named(stage: Stage) -> None:
+    wrong = raw(50, np.zeros((96, 128, 3), np.uint16), "rgb16")
+    stage.show(0)
+    stage.send(wrong)
+    stage.show(100)
+    assert stage.output == [100]
+    assert stage.counted() == {"refused": 1}
+    told = "encoding 'rgb16' is not supported; accepted are mono8, mono16, rgb8, bgr8, rgba8, "
+    assert told in stage.last_error
+
+    def said() -> bool:  # one line in five seconds, shared with other refusals on this topic
+        stage.publish(wrong)
+        return told in stage.log
+
+    stage.probe.wait_until(said, "the error in the log")
+    assert f"{CAMERA}: image dropped: encoding 'rgb16'" in stage.log
+    for _ in range(30):
+        stage.publish(wrong)
+    stage.settle()
+    assert stage.log.count("image dropped") < 0.1 * stage.counted()["refused"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"step": 385}, "36864 bytes of data, step 385 x height 96 makes 36960"),
+        ({"step": 128}, "step is 128 bytes, a row needs at least 384"),
+        ({"height": 97}, "36864 bytes of data, step 384 x height 97 makes 37248"),
+        ({"data": bytes(1000)}, "1000 bytes of data, step 384 x height 96 makes 36864"),
+        ({"data": b""}, "0 bytes of data"),
+        ({"height": 0, "width": 0, "step": 0, "data": b""}, "0x0 rgb8 image: it has no pixels"),
+        ({"height": 2**32 - 1, "width": 2**32 - 1, "step": 2**32 - 1}, "pixels"),
+    ],
+)
+def test_row_09_what_does_not_fit_is_dropped_with_the_numbers(
+    stage: Stage, fields: dict[str, object], told: str
+) -> None:
+    broken = frame(50)
+    for name, value in fields.items():
+        setattr(broken, name, value)
+    stage.show(0)
+    stage.send(broken)
+    stage.show(100)
+    assert stage.output == [100]
+    assert stage.counted() == {"refused": 1}
+    assert told in stage.last_error
+
+
+def test_row_09_padded_rows_and_big_endian_data_are_read_right(stage: Stage) -> None:
+    """Two views of a texture, 3 pixels apart, one in an odd layout: the flow tells."""
+    before, after = (np.ascontiguousarray(scenes.view(x)[..., 1]) for x in (0, 3))
+    padded = raw(100, np.pad(after, ((0, 0), (0, 5))), "mono8")
+    padded.width -= 5
+    swapped = raw(100, (after.astype(np.uint16) * 257).astype(">u2"), "mono16")
+    swapped.is_bigendian = 1
+    for start, odd in ((0, padded), (1000, swapped)):
+        odd.header = ros_harness.make_header(BASE + (start + 100) * MS)
+        stage.show(start, pixels=before)
+        stage.send(odd)
+        flow = scenes.pixels(stage.flow.messages[-1])[24:-24, 24:-24]
+        assert np.median(flow, axis=(0, 1)) == pytest.approx([-3, 0], abs=0.3)
+
+
+def test_row_15_a_slow_node_works_on_the_newest_pair(stage: Stage) -> None:
+    large = np.tile(scenes.view(0), (5, 5, 1))
+    count = 60
+    start = len(stage.diagnostics)
+    for index in range(count):
+        stage.publish(frame(index * 10, large))
+    stage.settle()
+    dropped = stage.counted()["dropped"]
+    assert dropped > 0
+    assert len(stage.output) == count - 1 - dropped
+    assert stage.output == sorted(set(stage.output))
+    assert stage.output[-1] == 10 * (count - 1)
+    # Latency: when the last frame was in, at most the job at work and one more were to come.
+    reports = [
+        {pair.key: pair.value for pair in message.status[0].values}
+        for message in stage.diagnostics.messages[start:]
+    ]
+    assert {report["queue"] for report in reports} <= {"0", "1"}
+    final = reports[-1]
+    complete = next(report for report in reports if report["in"] == final["in"])
+    assert int(final["out"]) - int(complete["out"]) <= 2
+
+
+def test_row_16_without_an_audience_nothing_is_computed(stage: Stage) -> None:
+    stage.show(0, 100)
+    before = stage.counters()
+    stage.close()
+    for time in range(200, 1000, 100):
+        stage.camera.publish(frame(time))
+    stage.diagnostics.wait_for(len(stage.diagnostics) + 4)
+    assert stage.counters() == before
+    stage.open()
+    stage.show(1000, 1100)
+    assert stage.output == [1100]  # the first pair there can be, nothing from before
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("max_dt", math.nan, "0"),
+        ("max_dt", -1.0, "0"),
+        ("max_dt", math.inf, "3600"),
+        ("max_dt", 10**6 * 1.0, "3600"),
+        ("min_dt", 2.0, "min_dt <= max_dt"),
+        ("stride", 0, "1"),
+        ("stride", 1.5, "integer from 1 to 100"),
+        ("stride", "one", "integer from 1 to 100"),
+        ("reference", "left", "auto, current, previous"),
+        ("reference", 7, "one of auto, current"),
+        ("max_pixels", -1, "4096"),
+        ("weights", "other.pth", "unconfigured"),
+        ("no_such_parameter", 1, "undeclared parameter"),
+    ],
+)
+def test_row_26_nonsense_is_refused_with_the_range_and_changes_nothing(
+    stage: Stage, name: str, value: object, told: str
+) -> None:
+    before = parameter_values(stage.probe)
+    result = scenes.set_parameter(stage.probe, name, value)
+    assert not result.successful
+    assert told in result.reason
+    assert parameter_values(stage.probe) == before
+    assert scenes.state(stage.probe) == "active"
+
+
+def test_row_26_the_stream_goes_on_after_nonsense(stage: Stage) -> None:
+    stage.show(0)
+    for value in (math.nan, -3.0):
+        assert not scenes.set_parameter(stage.probe, "max_dt", value).successful
+    stage.show(100, 200)
+    assert stage.output == [100, 200]
+
+
+def parameter_values(probe: ros_harness.Probe) -> list[str]:
+    """All parameters of the node, as text."""
+    from rcl_interfaces.srv import GetParameters, ListParameters
+
+    listed = probe.call(ListParameters, "/flow_node/list_parameters", ListParameters.Request())
+    names = sorted(listed.result.names)
+    request = GetParameters.Request(names=names)
+    values = probe.call(GetParameters, "/flow_node/get_parameters", request).values
+    return [f"{name}: {value}" for name, value in zip(names, values, strict=True)]
+
+
+def test_row_28_an_incompatible_publisher_is_told_with_topic_and_policy(stage: Stage) -> None:
+    """The node asks for reliable images here; this camera offers best effort."""
+    unfit = stage.probe.publisher(Image, CAMERA, reliable=False)
+    try:
+        stage.probe.wait_until(lambda: "incompatible QoS" in stage.log, "the log line")
+    finally:
+        stage.probe.node.destroy_publisher(unfit)
+    line = next(line for line in stage.log.splitlines() if "incompatible QoS" in line)
+    assert CAMERA in line
+    assert "RELIABILITY" in line
+    stage.show(0, 100)
+    assert stage.output == [100]
+    assert stage.counted() == {"incompatible_qos": 1}
+
+
+def test_row_28_an_incompatible_subscriber_is_told_with_topic_and_policy(stage: Stage) -> None:
+    profile = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    unfit = stage.probe.node.create_subscription(
+        Image, "/flow_node/flow", lambda message: None, profile
+    )
+    try:
+        stage.probe.wait_until(lambda: "incompatible QoS" in stage.log, "the log line")
+    finally:
+        stage.probe.node.destroy_subscription(unfit)
+    line = next(line for line in stage.log.splitlines() if "incompatible QoS" in line)
+    assert "/flow_node/flow" in line
+    assert "DURABILITY" in line
+    stage.show(0, 100)
+    assert stage.output == [100]
+    assert stage.counted() == {"incompatible_qos": 1}

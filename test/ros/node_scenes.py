@@ -1,0 +1,149 @@
+"""What the node tests share: a tiny model file, textured scenes, and a look into messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import ros_harness
+
+NODE = "zeroco_ros.ros.flow_node"
+HEIGHT, WIDTH = 96, 128
+SECOND = 1_000_000_000
+STARTUP = 80.0  # seconds: loading PyTorch on a busy machine
+
+
+def tiny_weights(folder: Path) -> str:
+    """A small untrained network in our format; refinement still finds small motion with it."""
+    import torch
+
+    from zeroco_ros.croco.checkpoint import save_croco
+    from zeroco_ros.croco.config import CrocoConfig
+    from zeroco_ros.croco.model import CroCo
+
+    torch.manual_seed(0)
+    config = CrocoConfig(
+        enc_embed_dim=32,
+        enc_depth=1,
+        enc_num_heads=2,
+        dec_embed_dim=32,
+        dec_depth=1,
+        dec_num_heads=2,
+        pos_embed="rope100",
+        prediction_head=False,
+    )
+    path = folder / "tiny.safetensors"
+    save_croco(path, CroCo(config))
+    return str(path)
+
+
+def shipped_or_tiny(folder: Path) -> str:
+    """The shipped weights where they are there already, else the tiny network."""
+    from zeroco_ros.weights import shipped
+
+    return "default" if "default" in shipped() else tiny_weights(folder)
+
+
+def view(x: int, y: int = 0) -> np.ndarray[Any, Any]:
+    """(HEIGHT, WIDTH, 3) uint8 RGB window of one fixed texture, its corner at (x, y) + 40."""
+    return np.ascontiguousarray(_texture()[40 + y : 40 + y + HEIGHT, 40 + x : 40 + x + WIDTH])
+
+
+def _texture() -> np.ndarray[Any, Any]:
+    noise = np.random.default_rng(7).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    return cv2.resize(noise, None, fx=5, fy=5, interpolation=cv2.INTER_CUBIC)
+
+
+def image(pixels: np.ndarray[Any, Any], stamp: int, frame_id: str = "cam", encoding: str = "rgb8"):
+    """A sensor_msgs/Image stamped `stamp` nanoseconds."""
+    from zeroco_ros.ros.messages import from_array
+
+    return from_array(pixels, encoding, ros_harness.make_header(stamp, frame_id))
+
+
+def pixels(message: Any) -> np.ndarray[Any, Any]:
+    """The array in an output message, read without the package's own code."""
+    dtype, channels = {
+        "32FC2": (np.float32, 2),
+        "32FC1": (np.float32, 1),
+        "bgr8": (np.uint8, 3),
+        "mono8": (np.uint8, 1),
+    }[message.encoding]
+    flat = np.frombuffer(message.data, dtype)
+    assert message.step == message.width * channels * flat.itemsize
+    return flat.reshape(message.height, message.width, channels)
+
+
+def parameters(weights: str, **more: Any) -> dict[str, Any]:
+    """Node parameters that keep a test quick, and `more`."""
+    quick = {"weights": weights, "threads": 1, "max_side": 128, "diagnostics_period": 0.1}
+    return {**quick, "precision": "fp32", **more}
+
+
+@contextmanager
+def flow_node(weights: str, remap: dict[str, str] | None = None, **more: Any) -> Iterator[Any]:
+    """A running flow_node process; `more` are its parameters."""
+    with ros_harness.running(NODE, parameters(weights, **more), remap=remap) as process:
+        yield process
+
+
+def status(diagnostics: Any) -> dict[str, str]:
+    """The newest diagnostics as name -> value, with level (0, 1, 2) and message."""
+    if not diagnostics.messages:  # none has arrived yet: whoever waits for one looks again
+        return {"level": "", "message": ""}
+    newest = diagnostics.messages[-1].status[0]
+    level = {"level": str(newest.level[0]), "message": newest.message}
+    return {**{pair.key: pair.value for pair in newest.values}, **level}
+
+
+def wait_status(probe: Any, diagnostics: Any, **expected: str) -> dict[str, str]:
+    """Wait until the newest diagnostics have these values."""
+
+    def there() -> bool:
+        if not diagnostics.messages:
+            return False
+        now = status(diagnostics)
+        return all(now.get(name) == value for name, value in expected.items())
+
+    probe.wait_until(there, f"diagnostics with {expected}", STARTUP)
+    return status(diagnostics)
+
+
+def connect(probe: Any, process: Any, *cameras: Any) -> None:
+    """Wait until the node has loaded its model and listens to every camera."""
+
+    def there() -> bool:
+        assert process.process.poll() is None, f"the node ended early:\n{process.log}"
+        return all(camera.get_subscription_count() for camera in cameras)
+
+    probe.wait_until(there, "the node to subscribe to its cameras", STARTUP)
+
+
+def set_parameter(probe: Any, name: str, value: Any, node: str = "/flow_node") -> Any:
+    """Set one parameter through the node's service; the SetParametersResult."""
+    from rcl_interfaces.srv import SetParameters
+    from rclpy.parameter import Parameter
+
+    request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
+    return probe.call(SetParameters, f"{node}/set_parameters", request).results[0]
+
+
+def transition(probe: Any, label: str, node: str = "/flow_node") -> bool:
+    """Ask for a lifecycle transition; whether it succeeded."""
+    from lifecycle_msgs.msg import Transition
+    from lifecycle_msgs.srv import ChangeState
+
+    number = getattr(Transition, f"TRANSITION_{label.upper()}")
+    request = ChangeState.Request(transition=Transition(id=number))
+    return probe.call(ChangeState, f"{node}/change_state", request, STARTUP).success
+
+
+def state(probe: Any, node: str = "/flow_node") -> str:
+    """The node's lifecycle state, from its service."""
+    from lifecycle_msgs.srv import GetState
+
+    return probe.call(GetState, f"{node}/get_state", GetState.Request()).current_state.label

@@ -1,0 +1,319 @@
+"""Real ROS 2 processes and topics for tests: an isolated domain, a probe node, child nodes.
+
+Nothing here sleeps for a fixed time: everything waits for a condition, at most `PATIENCE` seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+# Seconds; a loaded machine may need more.
+PATIENCE = float(os.environ.get("ZEROCO_TEST_PATIENCE", "60"))
+ROOT = Path(__file__).resolve().parents[2]
+FIRST_DOMAIN, LAST_DOMAIN = 1, 100
+_locks: list[Any] = []
+
+
+def isolate() -> None:
+    """Give this test process a ROS domain, log folder and middleware profile of its own.
+
+    Must run before rclpy is imported; environment variables of the user do not get through.
+    """
+    if _locks:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="zeroco-ros-test-"))
+    os.environ.update(
+        ROS_AUTOMATIC_DISCOVERY_RANGE="LOCALHOST",
+        ROS_DOMAIN_ID=str(_claim_domain()),
+        ROS_LOG_DIR=str(folder / "log"),
+        ROS_HOME=str(folder),
+        FASTDDS_DEFAULT_PROFILES_FILE=str(ROOT / "config" / "fastdds_local.xml"),
+        OMP_NUM_THREADS="1",
+        PYTHONUNBUFFERED="1",
+    )
+    for name in ("ROS_LOCALHOST_ONLY", "ROS_STATIC_PEERS", "RMW_IMPLEMENTATION"):
+        os.environ.pop(name, None)
+
+
+def clean_up() -> None:
+    """Remove the log folder and the shared-memory ports that ended processes of our domain left.
+
+    The domain is ours alone until this process ends, so nobody else can be using its ports.
+    """
+    shutil.rmtree(os.environ["ROS_HOME"], ignore_errors=True)
+    first = 7400 + 250 * int(os.environ["ROS_DOMAIN_ID"])  # the DDS standard's port numbers
+    for path in Path("/dev/shm").glob("*fastdds_port*"):
+        port = re.search(r"fastdds_port(\d+)", path.name)
+        if port and first <= int(port[1]) < first + 250:
+            path.unlink(missing_ok=True)
+
+
+def _claim_domain() -> int:
+    """A domain that no other test process on this machine holds (a file lock lasts as we do)."""
+    span = LAST_DOMAIN - FIRST_DOMAIN + 1
+    for offset in range(span):
+        domain = FIRST_DOMAIN + (os.getpid() + offset) % span
+        path = Path(tempfile.gettempdir()) / f"zeroco-ros-test-domain-{domain}.lock"
+        lock = path.open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            continue
+        _locks.append(lock)
+        return domain
+    raise RuntimeError("all ROS test domains of this machine are in use")
+
+
+class Probe:
+    """A node in the test process: publishes inputs, collects outputs, calls services."""
+
+    def __init__(self, name: str = "probe") -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context)
+        self.node = rclpy.create_node(name, context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+
+    def close(self) -> None:
+        """Destroy the node and its context."""
+        self.executor.shutdown()
+        self.node.destroy_node()
+        self.context.try_shutdown()
+
+    def wait_until(
+        self, condition: Callable[[], Any], what: str, timeout: float = PATIENCE
+    ) -> None:
+        """Spin until `condition()` is true; AssertionError naming `what` after `timeout` s."""
+        end = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < end, f"waited {timeout:g} s in vain for {what}"
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def spin_for(self, seconds: float) -> None:
+        """Spin for a fixed time: only to show that something does NOT happen."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=0.02)
+
+    def collect(self, message_type: type, topic: str, *, reliable: bool = True, depth: int = 100):
+        """Subscribe; returns a Collector whose `messages` grow while this probe spins."""
+        from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+        kind = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+        return Collector(self, message_type, topic, QoSProfile(depth=depth, reliability=kind))
+
+    def publisher(self, message_type: type, topic: str, *, reliable: bool = True, depth: int = 50):
+        """A publisher; `wait_matched` waits until somebody listens to it."""
+        from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+        kind = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
+        profile = QoSProfile(depth=depth, reliability=kind)
+        return self.node.create_publisher(message_type, topic, profile)
+
+    def wait_matched(self, publisher: Any, count: int = 1) -> None:
+        """Wait until `count` subscriptions are connected to the publisher."""
+        self.wait_until(
+            lambda: publisher.get_subscription_count() >= count,
+            f"{count} subscription(s) to {publisher.topic_name}",
+        )
+
+    def call(self, service_type: type, name: str, request: Any, timeout: float = PATIENCE) -> Any:
+        """Call a service and return its response."""
+        client = self.node.create_client(service_type, name)
+        try:
+            self.wait_until(client.service_is_ready, f"service {name}", timeout)
+            future = client.call_async(request)
+            self.wait_until(future.done, f"the answer of service {name}", timeout)
+            return future.result()
+        finally:
+            self.node.destroy_client(client)
+
+
+class Collector:
+    """What arrived on one topic, in order, with the local time of arrival."""
+
+    def __init__(self, probe: Probe, message_type: type, topic: str, profile: Any) -> None:
+        self.probe = probe
+        self.topic = topic
+        self.messages: list[Any] = []
+        self.arrivals: list[float] = []
+        self.subscription = probe.node.create_subscription(
+            message_type, topic, self._take, profile
+        )
+
+    def _take(self, message: Any) -> None:
+        self.messages.append(message)
+        self.arrivals.append(time.monotonic())
+
+    def __len__(self) -> int:
+        return len(self.messages)
+
+    @property
+    def stamps(self) -> list[int]:
+        """header.stamp of every message, in nanoseconds."""
+        return [stamp_ns(message.header.stamp) for message in self.messages]
+
+    def wait_for(self, count: int, timeout: float = PATIENCE) -> list[Any]:
+        """Wait until at least `count` messages are there; return all."""
+        self.probe.wait_until(
+            lambda: len(self.messages) >= count,
+            f"{count} messages on {self.topic} (got {len(self.messages)})",
+            timeout,
+        )
+        return self.messages
+
+    def wait_matched(self, timeout: float = PATIENCE) -> None:
+        """Wait until a publisher is there."""
+        self.probe.wait_until(
+            lambda: self.probe.node.count_publishers(self.topic) > 0,
+            f"a publisher of {self.topic}",
+            timeout,
+        )
+
+    def clear(self) -> None:
+        """Forget what has come so far."""
+        self.messages.clear()
+        self.arrivals.clear()
+
+    def destroy(self) -> None:
+        """Unsubscribe."""
+        self.probe.node.destroy_subscription(self.subscription)
+
+
+class NodeProcess:
+    """A node as a real child process; its console output is kept in `log`."""
+
+    def __init__(
+        self,
+        module: str,
+        parameters: dict[str, Any] | None = None,
+        *,
+        remap: dict[str, str] | None = None,
+        ros_arguments: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        from zeroco_ros.ros.environment import child_environment
+
+        command = [sys.executable, "-m", module, "--ros-args", *ros_arguments]
+        for old, new in (remap or {}).items():
+            command += ["-r", f"{old}:={new}"]
+        for name, value in (parameters or {}).items():
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            command += ["-p", f"{name}:={text}"]
+        self._file = tempfile.NamedTemporaryFile(prefix="node-log-")  # noqa: SIM115
+        self.process = subprocess.Popen(
+            command,
+            stdout=self._file,
+            stderr=subprocess.STDOUT,
+            env=child_environment(**(environment or {})),
+            cwd=ROOT,
+        )
+
+    @property
+    def log(self) -> str:
+        """Everything the process has printed so far."""
+        return Path(self._file.name).read_text(errors="replace")
+
+    def wait_for_log(self, pattern: str, probe: Probe | None = None, count: int = 1) -> None:
+        """Wait until the console output matches `pattern` `count` times."""
+        end = time.monotonic() + PATIENCE * 2
+        while len(re.findall(pattern, self.log)) < count:
+            assert self.process.poll() is None, f"the node ended early:\n{self.log}"
+            assert time.monotonic() < end, f"no {count} x {pattern!r} in the log:\n{self.log}"
+            if probe is None:
+                self._wait(0.05)
+            else:
+                probe.executor.spin_once(timeout_sec=0.05)
+
+    def stop(self, number: int = signal.SIGINT, timeout: float = PATIENCE) -> int:
+        """Send a signal, wait for the end, return the exit code (kills after `timeout` s)."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.wait(timeout)
+
+    def wait(self, timeout: float = PATIENCE) -> int:
+        """Wait for the end and return the exit code (kills after `timeout` s)."""
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the node did not end within {timeout} s:\n{self.log}") from None
+
+    def kill(self) -> None:
+        """End the process hard and remove the shared memory that it had no time to remove."""
+        held = shared_memory_of(self.process.pid)
+        self.process.kill()
+        self.process.wait()
+        for path in held:
+            path.unlink(missing_ok=True)
+
+    def _wait(self, seconds: float) -> None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(seconds)
+
+
+def shared_memory_of(pid: int) -> list[Path]:
+    """Fast DDS segments that only this process has mapped."""
+
+    def mapped(process: str) -> set[str]:
+        with contextlib.suppress(OSError):
+            return set(
+                re.findall(r"/dev/shm/fastdds_\S+", Path(f"/proc/{process}/maps").read_text())
+            )
+        return set()
+
+    mine = mapped(str(pid))
+    others = [p.name for p in Path("/proc").iterdir() if p.name.isdigit() and int(p.name) != pid]
+    for other in others if mine else ():
+        mine -= mapped(other)
+    return [Path(path) for path in sorted(mine)]
+
+
+@contextlib.contextmanager
+def running(module: str, *args: Any, **kwargs: Any) -> Iterator[NodeProcess]:
+    """A NodeProcess that is gone at the end of the block, whatever happens in it."""
+    node = NodeProcess(module, *args, **kwargs)
+    try:
+        yield node
+    finally:
+        if node.process.poll() is None:
+            node.process.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                node.process.wait(PATIENCE)
+        if node.process.poll() is None:
+            node.kill()
+
+
+def stamp_ns(stamp: Any) -> int:
+    """builtin_interfaces/Time to nanoseconds."""
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def to_stamp(nanoseconds: int) -> Any:
+    """Nanoseconds to builtin_interfaces/Time."""
+    from builtin_interfaces.msg import Time
+
+    return Time(sec=nanoseconds // 1_000_000_000, nanosec=nanoseconds % 1_000_000_000)
+
+
+def make_header(nanoseconds: int, frame_id: str = "camera") -> Any:
+    """A std_msgs/Header."""
+    from std_msgs.msg import Header
+
+    return Header(stamp=to_stamp(nanoseconds), frame_id=frame_id)

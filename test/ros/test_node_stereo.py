@@ -1,0 +1,103 @@
+"""Two cameras, paired by stamp through message_filters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import node_scenes as scenes
+import numpy as np
+import pytest
+import ros_harness
+
+pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
+from diagnostic_msgs.msg import DiagnosticArray
+from sensor_msgs.msg import Image
+
+DISPARITY = 4  # pixels that the right camera sees the texture further to the left
+LATE = 3_000_000  # ns that the right camera lags
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    """A node with two cameras."""
+    weights = scenes.shipped_or_tiny(tmp_path_factory.mktemp("weights"))
+    probe = ros_harness.Probe("stereo")
+    remap = {"left/image": "/l", "right/image": "/r", "__ns": "/robot"}
+    with scenes.flow_node(weights, remap, pairing="synchronized", slop=0.005) as node:
+        flow = probe.collect(Image, "/robot/flow_node/flow")
+        cameras = [probe.publisher(Image, name) for name in ("/l", "/r")]
+        scenes.connect(probe, node, *cameras)
+        diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
+        yield SimpleNamespace(
+            probe=probe, node=node, cameras=cameras, flow=flow, diagnostics=diagnostics
+        )
+    probe.close()
+
+
+def send(stage: SimpleNamespace, left_stamp: int, right_stamp: int | None = None) -> None:
+    """One frame of each camera, the right one LATE by default."""
+    right = left_stamp + LATE if right_stamp is None else right_stamp
+    for camera, stamp, name, x in zip(
+        stage.cameras, (left_stamp, right), "lr", (0, DISPARITY), strict=True
+    ):
+        camera.publish(scenes.image(scenes.view(x), stamp, f"eye_{name}"))
+
+
+def set_here(stage: SimpleNamespace, name: str, value: object) -> None:
+    result = scenes.set_parameter(stage.probe, name, value, "/robot/flow_node")
+    assert result.successful, result.reason
+
+
+def newest(stage: SimpleNamespace) -> tuple[Image, np.ndarray]:
+    """The newest flow message and its median away from the border."""
+    message = stage.flow.messages[-1]
+    return message, np.median(scenes.pixels(message)[24:-24, 24:-24], axis=(0, 1))
+
+
+def test_left_is_the_reference_by_default(stage: SimpleNamespace) -> None:
+    stage.flow.clear()
+    send(stage, 10 * scenes.SECOND)
+    stage.flow.wait_for(1)
+    message, motion = newest(stage)
+    assert message.header.frame_id == "eye_l"
+    assert stage.flow.stamps == [10 * scenes.SECOND]
+    assert motion == pytest.approx([-DISPARITY, 0], abs=0.3)
+
+
+def test_right_reference_has_the_same_sign(stage: SimpleNamespace) -> None:
+    stage.flow.clear()
+    set_here(stage, "reference", "right")
+    try:
+        send(stage, 20 * scenes.SECOND)
+        stage.flow.wait_for(1)
+    finally:
+        set_here(stage, "reference", "auto")
+    message, motion = newest(stage)
+    assert message.header.frame_id == "eye_r"
+    assert stage.flow.stamps == [20 * scenes.SECOND + LATE]
+    assert motion == pytest.approx([-DISPARITY, 0], abs=0.3)
+
+
+def test_exact_stamps_with_slop_zero(stage: SimpleNamespace) -> None:
+    stage.flow.clear()
+    set_here(stage, "slop", 0.0)
+    try:
+        send(stage, 30 * scenes.SECOND)  # 3 ms apart: no pair any more
+        send(stage, 31 * scenes.SECOND, 31 * scenes.SECOND)
+        stage.flow.wait_for(1)
+    finally:
+        set_here(stage, "slop", 0.005)
+    assert stage.flow.stamps == [31 * scenes.SECOND]
+
+
+def test_goes_on_at_once_after_a_jump_back(stage: SimpleNamespace) -> None:
+    for round_trip in range(2):
+        stage.flow.clear()
+        for index in range(12):  # more than the synchronizer's queue holds
+            send(stage, (40 + index) * scenes.SECOND)
+            stage.flow.wait_for(index + 1)
+        assert stage.flow.stamps[0] == 40 * scenes.SECOND, f"pass {round_trip}"
+    told = scenes.wait_status(stage.probe, stage.diagnostics, state="active")
+    assert int(told["jumps"]) >= 1
+    assert "jumped back" in stage.node.log

@@ -1,0 +1,270 @@
+"""Whole runs of a tiny network: recipe, learning, kill and resume, export."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+from zeroco_ros.croco.checkpoint import load_croco
+from zeroco_ros.errors import ConfigError, WeightsError
+from zeroco_ros.training.augment import make_batch
+from zeroco_ros.training.export import export
+from zeroco_ros.training.holdout import (
+    endpoint_errors,
+    held_out_sets,
+    no_motion_errors,
+    read_out,
+    summary,
+)
+from zeroco_ros.training.recipe import DEFAULT_RECIPE, Recipe, load_recipe, recipe_from
+from zeroco_ros.training.shards import make_shard, newest_shard, oldest_shard
+from zeroco_ros.training.train import RunOptions, Trainer, train
+from zeroco_ros.weights import shipped
+
+TINY: dict[str, Any] = {
+    "model": {
+        "enc_embed_dim": 32,
+        "enc_depth": 1,
+        "enc_num_heads": 2,
+        "dec_embed_dim": 32,
+        "dec_depth": 1,
+        "dec_num_heads": 2,
+        "pos_embed": "rope100",
+        "stem": "conv",
+        "cross_rope": False,
+        "prediction_head": False,
+    },
+    "data": {
+        "size": [64, 80],
+        "crops": [[64, 64], [48, 80]],
+        "shard": 12,
+        "window": 2,
+        "reuse": 1.0,
+        "textures": 3,
+        "world": {"homographies": 1.0},
+    },
+    "optimizer": {"batch": 4, "warmup": 5, "lr": 0.003},
+    "steps": 12,
+    "seed": 3,
+    "log_every": 1,
+    "save_every": 2,
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Recipe:
+    return recipe_from(TINY)
+
+
+def losses(out: Path) -> dict[int, float]:
+    lines = (out / "log.jsonl").read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    return {record["step"]: record["loss"] for record in records if "loss" in record}
+
+
+def start(recipe: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+    code = "import sys; from zeroco_ros.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "train", "backbone", "--config", str(recipe)]
+    command += ["--out", str(out), "--threads", "1", "--held-out", "0", *options]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
+    _, errors = process.communicate(timeout=180)
+    return process.returncode, errors
+
+
+@pytest.mark.timeout(400)  # several interpreters have to start, on a machine that may be busy
+def test_a_killed_run_resumes_as_if_it_had_not_been_killed(tiny: Recipe, tmp_path: Path) -> None:
+    recipe = tmp_path / "tiny.yaml"
+    recipe.write_text(yaml.safe_dump(TINY))
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    process = start(recipe, broken)
+    options = RunOptions(out=whole, threads=1, held_out=0, progress=False)
+    train(tiny, options)
+    export(whole, whole / "backbone.safetensors")
+    deadline = time.monotonic() + 180
+    while not (broken / "checkpoint.pt").exists() and time.monotonic() < deadline:
+        assert process.poll() is None, "the run ended before its first checkpoint"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()  # its pipes stay open until the renderer has noticed
+    with pytest.raises(ConfigError, match="--resume"):
+        train(tiny, replace(options, out=broken))
+    with pytest.raises(ConfigError, match="another recipe"):
+        train(replace(tiny, seed=4), replace(options, out=broken, resume=True))
+    code, errors = finish(start(recipe, broken, "--resume"))
+    assert code == 0, errors
+    expected, resumed = losses(whole), losses(broken)
+    assert sorted(expected) == list(range(1, 13)) and resumed.keys() == expected.keys()
+    np.testing.assert_allclose(
+        [resumed[k] for k in sorted(resumed)], [expected[k] for k in sorted(expected)], atol=1e-4
+    )
+    weights = [load_croco(out / "backbone.safetensors").model for out in (whole, broken)]
+    for one, other in zip(*(model.parameters() for model in weights), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-3, rtol=1e-3)
+    text = (broken / "backbone.md").read_text()
+    assert str(tmp_path) not in text and "--config PATH" in text
+
+
+def test_a_minute_of_training_learns_to_match(tiny: Recipe, tmp_path: Path) -> None:
+    """60 steps on one shard: the loss of its own pairs falls well below that of the start."""
+    recipe = replace(tiny, steps=60)
+    trainer = Trainer(recipe, RunOptions(out=tmp_path))
+    shard = make_shard(recipe.seed, 0, recipe.data, [])
+    course = []
+    for step in range(60):
+        rng = np.random.default_rng(step)
+        picked = [(shard, int(k)) for k in rng.integers(0, recipe.data.shard, 4)]
+        course.append(float(trainer.update(make_batch(rng, picked, (64, 64))).match))
+    assert np.mean(course[-10:]) < np.mean(course[:10]) - 0.3
+    assert trainer.progress() == 1.0
+
+
+def test_two_processes_average_their_gradients_and_take_the_leaders_clock() -> None:
+    code = """
+import torch
+from zeroco_ros.training.parallel import Team
+team = Team()
+weight = torch.nn.Parameter(torch.zeros(2, 3))
+weight.grad = torch.full((2, 3), 1.0 + team.rank)
+clock = team.average_gradients([weight, torch.nn.Parameter(torch.zeros(1))], 10.0 + team.rank)
+print(team.size, weight.grad.unique().tolist(), clock, team.share([5, 6, 7]), flush=True)
+"""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    shared["OMP_NUM_THREADS"] = "1"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**shared, "RANK": str(rank)},
+        )
+        for rank in (0, 1)
+    ]
+    texts = [process.communicate(timeout=110)[0].strip() for process in processes]
+    assert texts == ["2 [1.5] 10.0 [5, 7]", "2 [1.5] 10.0 [6]"]
+
+
+def test_the_rate_warms_up_and_falls(tiny: Recipe, tmp_path: Path) -> None:
+    trainer = Trainer(replace(tiny, steps=100), RunOptions(out=tmp_path))
+    rates = []
+    for trainer.step in (0, 4, 50, 100):
+        rates.append(trainer.rate())
+    assert rates[0] == pytest.approx(0.003 / 5)
+    assert rates[1] == pytest.approx(0.003, rel=0.01)
+    assert rates[2] == pytest.approx(0.003 * 0.51)
+    assert rates[3] == pytest.approx(0.003 * 0.02)
+    by_clock = Trainer(tiny, RunOptions(out=tmp_path, minutes=2.0))
+    by_clock.seconds = 60.0
+    assert by_clock.progress() == 0.5
+
+
+def test_batches_come_from_a_moving_window_of_shards(tiny: Recipe) -> None:
+    assert (oldest_shard(0, tiny), newest_shard(0, tiny)) == (0, 1)
+    assert (oldest_shard(12, tiny), newest_shard(12, tiny)) == (4, 5)  # 48 samples, 12 per shard
+
+
+def test_shards_depend_on_seed_and_number(tiny: Recipe) -> None:
+    data = replace(tiny.data, shard=2)
+    first, again, other = (make_shard(3, number, data, []) for number in (4, 4, 5))
+    assert np.array_equal(first.images, again.images)
+    assert not np.array_equal(first.images, other.images)
+    assert first.flow.shape == (2, 2, 4, 5, 2) and first.visible.shape == (2, 2, 4, 5)
+
+
+def test_reading_out_a_volume_by_hand() -> None:
+    volume = torch.zeros(1, 6, 6)
+    volume[0, 0, 4] = 50.0  # token (0, 0) matches (row 1, column 1)
+    flow = read_out(volume, (2, 3), 1.0)
+    assert flow[0, 0, 0].tolist() == pytest.approx([1.0, 1.0])
+    volume[0, 0, 5] = 50.0  # and (row 1, column 2) as well: half a cell further
+    assert read_out(volume, (2, 3), 1.0)[0, 0, 0].tolist() == pytest.approx([1.5, 1.0])
+
+
+def test_the_recipe_of_the_shipped_weights_is_complete() -> None:
+    recipe = load_recipe(DEFAULT_RECIPE)
+    assert recipe_from(recipe.to_dict()) == recipe
+    assert recipe_from(json.loads(json.dumps(recipe.to_dict()))) == recipe
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"speed": 3}, "unknown recipe key speed"),
+        ({"data": {"size": [60, 80]}}, "multiple of 16"),
+        ({"data": {"size": [64, 64], "crops": [[64, 80]]}}, "exceed"),
+        ({"data": {"world": {"gravity": 9.8}}}, "gravity"),
+        ({"model": {"stem": "granite"}}, "granite"),
+    ],
+)
+def test_recipes_with_mistakes_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        recipe_from({**TINY, **change})
+
+
+def test_recipes_that_are_no_yaml_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text("{")
+    with pytest.raises(ConfigError, match=r"recipe\.yaml cannot be read"):
+        load_recipe(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_recipe(tmp_path / "absent.yaml")
+
+
+def test_exporting_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no checkpoint"):
+        export(tmp_path, tmp_path / "weights.safetensors")
+    (tmp_path / "checkpoint.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(WeightsError, match="damaged"):
+        export(tmp_path, tmp_path / "weights.safetensors")
+
+
+def test_the_shipped_weights_are_what_their_card_says() -> None:
+    path = shipped()["default"]
+    card = path.with_suffix(".md").read_text()
+    content = path.read_bytes()
+    assert len(content) <= 20e6
+    assert hashlib.sha256(content).hexdigest() in card
+    loaded = load_croco(path)
+    training, matching = loaded.metadata["training"], loaded.metadata["matching"]
+    assert loaded.metadata["license"] == "Apache-2.0" and loaded.license_note is None
+    assert f"{training['steps']} steps" in card and str(matching["beta"]) in card
+    assert training["command"] in card and training["commit"] in card
+    assert loaded.config == load_recipe(DEFAULT_RECIPE).model
+    assert not training["textures"]
+    assert not re.search(r"(?<!\w)/(work|tmp|root|home)/", card)
+
+
+def test_the_shipped_weights_match_held_out_pairs() -> None:
+    """Some of the card's pairs. Medians: a few pairs show next to no texture at all."""
+    sets = {name: held for name, held in held_out_sets(8).items() if name in ("medium", "hard")}
+    ours = summary(endpoint_errors(load_croco("default").model, sets))["median"]
+    still = summary(no_motion_errors(sets))["median"]
+    assert all(ours[name] < 0.5 * still[name] for name in sets), (ours, still)

@@ -1,0 +1,48 @@
+"""What the backbone hands over: encoded frames and the descriptors of a pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from zeroco_ros.croco.positions import Grid
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Frames after the encoder: computed once per frame, used for every pair the frame is in.
+
+    tokens: (B, N, enc_embed_dim), after the encoder's last normalization, row by row.
+    grid: rows and columns of tokens, N = h * w.
+    """
+
+    tokens: Tensor
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class MatchDescriptors:
+    """Cross-attention of one direction as two descriptor sets.
+
+    queries: (L, B, Nt, D) of the target's tokens, one set per decoder layer: all heads side by
+    side, after the rotary embedding, with 1 / (heads * sqrt(head_dim)) folded in.
+    keys: (L, B, Ns, D) of the source's tokens. queries[l] @ keys[l].mT is the mean over the heads
+    of layer l's pre-softmax logits.
+    features: outputs of the decoder blocks (B, Nt, D), the last one normalized; None if not asked.
+    grid_target, grid_source: rows and columns of tokens.
+    """
+
+    queries: Tensor
+    keys: Tensor
+    features: tuple[Tensor, ...] | None
+    grid_target: Grid
+    grid_source: Grid
+
+
+@dataclass(frozen=True)
+class PairDescriptors:
+    """Both directions of a pair: forward target -> source, backward source -> target."""
+
+    forward: MatchDescriptors
+    backward: MatchDescriptors

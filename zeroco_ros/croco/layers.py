@@ -1,0 +1,195 @@
+"""Attention, MLP and the transformer blocks; parameter names are those of the official files."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from zeroco_ros.croco.rope import RotaryTable, rotate
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Scaled-dot-product attention on (B, N, heads, head_dim) -> (B, Nq, heads * head_dim)."""
+    # Measured on CPU at 196-1200 tokens: the fused kernel beats three plain operations.
+    mixed = functional.scaled_dot_product_attention(
+        q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+    )
+    return mixed.transpose(1, 2).flatten(2)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with one joint projection for queries, keys and values."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.proj = nn.Linear(dim, dim)
+
+    def forward(self, x: Tensor, rotary: RotaryTable | None) -> Tensor:
+        """(B, N, dim) -> (B, N, dim)."""
+        q, k, v = self.qkv(x).unflatten(2, (3, self.heads, -1)).unbind(2)
+        if rotary is not None:
+            q, k = rotate(q, rotary), rotate(k, rotary)
+        out: Tensor = self.proj(attend(q, k, v))
+        return out
+
+
+class CrossAttention(nn.Module):
+    """Multi-head attention from the target's tokens (queries) to the source's (keys, values)."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.projq = nn.Linear(dim, dim)
+        self.projk = nn.Linear(dim, dim)
+        self.projv = nn.Linear(dim, dim)
+        self.proj = nn.Linear(dim, dim)
+
+    @property
+    def descriptor_scale(self) -> float:
+        """Folded into the queries it makes queries . keys the head mean of the scaled logits."""
+        head_dim = self.projq.out_features // self.heads
+        return float(1.0 / (self.heads * head_dim**0.5))
+
+    def query(self, x: Tensor, rotary: RotaryTable | None) -> Tensor:
+        """(B, Nt, dim) -> (B, Nt, heads, head_dim), rotated."""
+        q: Tensor = self.projq(x).unflatten(2, (self.heads, -1))
+        return q if rotary is None else rotate(q, rotary)
+
+    def key(self, y: Tensor, rotary: RotaryTable | None) -> Tensor:
+        """(B, Ns, dim) -> (B, Ns, heads, head_dim), rotated."""
+        k: Tensor = self.projk(y).unflatten(2, (self.heads, -1))
+        return k if rotary is None else rotate(k, rotary)
+
+    def forward(self, q: Tensor, k: Tensor, y: Tensor) -> Tensor:
+        """Queries, keys and the source tokens y (B, Ns, dim) -> (B, Nt, dim)."""
+        v = self.projv(y).unflatten(2, (self.heads, -1))
+        out: Tensor = self.proj(attend(q, k, v))
+        return out
+
+
+class Mlp(nn.Module):
+    """Two linear layers with GELU between."""
+
+    def __init__(self, dim: int, ratio: float) -> None:
+        super().__init__()
+        hidden = int(dim * ratio)
+        self.fc1 = nn.Linear(dim, hidden)
+        self.fc2 = nn.Linear(hidden, dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, N, dim) -> (B, N, dim)."""
+        out: Tensor = self.fc2(functional.gelu(self.fc1(x)))
+        return out
+
+
+class EncoderBlock(nn.Module):
+    """Pre-norm transformer block of the encoder."""
+
+    def __init__(self, dim: int, heads: int, mlp_ratio: float) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = SelfAttention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = Mlp(dim, mlp_ratio)
+
+    def forward(self, x: Tensor, rotary: RotaryTable | None) -> Tensor:
+        """(B, N, dim) -> (B, N, dim)."""
+        x = x + self.attn(self.norm1(x), rotary)
+        out: Tensor = x + self.mlp(self.norm2(x))
+        return out
+
+
+class DecoderState(NamedTuple):
+    """A decoder block half-way: target tokens, normalized source tokens, queries and keys."""
+
+    x: Tensor
+    y: Tensor
+    q: Tensor
+    k: Tensor
+
+
+class DecoderBlock(nn.Module):
+    """Self-attention, cross-attention, MLP; split where the match descriptors appear.
+
+    `describe` runs up to the queries and keys of the cross-attention, `finish` the rest: the last
+    block of a matcher needs only the first.
+    """
+
+    def __init__(self, dim: int, heads: int, mlp_ratio: float, norm_source: bool) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = SelfAttention(dim, heads)
+        self.cross_attn = CrossAttention(dim, heads)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.norm3 = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = Mlp(dim, mlp_ratio)
+        self.norm_y = nn.LayerNorm(dim, eps=1e-6) if norm_source else nn.Identity()
+
+    def describe(
+        self,
+        x: Tensor,
+        y: Tensor,
+        rotary: RotaryTable | None,
+        rotary_q: RotaryTable | None,
+        rotary_k: RotaryTable | None,
+    ) -> DecoderState:
+        """Target tokens x (B, Nt, dim) and source tokens y (B, Ns, dim) up to queries and keys."""
+        x = x + self.attn(self.norm1(x), rotary)
+        y = self.norm_y(y)
+        q = self.cross_attn.query(self.norm2(x), rotary_q)
+        return DecoderState(x, y, q, self.cross_attn.key(y, rotary_k))
+
+    def finish(self, state: DecoderState) -> Tensor:
+        """The block's output (B, Nt, dim)."""
+        x = state.x + self.cross_attn(state.q, state.k, state.y)
+        out: Tensor = x + self.mlp(self.norm3(x))
+        return out
+
+    def descriptors(self, state: DecoderState) -> tuple[Tensor, Tensor]:
+        """Queries (B, Nt, dim), with the scale folded in, and keys (B, Ns, dim)."""
+        return state.q.flatten(2) * self.cross_attn.descriptor_scale, state.k.flatten(2)
+
+
+class PatchStem(nn.Module):
+    """Linear embedding of non-overlapping patches (`patch_embed` of a ViT)."""
+
+    def __init__(self, dim: int, patch_size: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, dim, patch_size, stride=patch_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, N, dim)."""
+        tokens: Tensor = self.proj(images)
+        return tokens.flatten(2).transpose(1, 2)
+
+
+class ConvStem(nn.Module):
+    """Four 3x3 convolutions of stride 2, normalized per pixel, in place of the patch embedding.
+
+    Xiao et al., Early Convolutions Help Transformers See Better (2021).
+    """
+
+    WIDTHS = (32, 64, 128)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        widths = (3, *self.WIDTHS, dim)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in pairwise(widths)
+        )
+        self.norms = nn.ModuleList(nn.LayerNorm(width, eps=1e-6) for width in self.WIDTHS)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, 3, H, W) -> (B, N, dim)."""
+        x = images.contiguous(memory_format=torch.channels_last)
+        for conv, norm in zip(self.convs, self.norms, strict=False):
+            x = norm(conv(x).permute(0, 2, 3, 1))
+            x = functional.relu(x).permute(0, 3, 1, 2)
+        tokens: Tensor = self.convs[-1](x)
+        return tokens.permute(0, 2, 3, 1).flatten(1, 2)

@@ -1,0 +1,242 @@
+"""Playing a camera into the running node and recording what it answers.
+
+The pace is one the machine holds. The first frames go one by one, each waiting for its flow, and
+show how long the node takes; the rest is played on the bag's own schedule, slowed down as far as
+that asks for. Should the machine be slower for a while (something else runs), the next frame is
+held back while two are unanswered: the node itself would drop one, as it must on a robot. With a
+speed given by the user nothing is held back.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from rclpy.node import Node
+from tqdm import tqdm
+
+from zeroco_ros.bag.header import Header, read_header
+from zeroco_ros.bag.images import IMAGE
+from zeroco_ros.bag.player import on_time
+from zeroco_ros.bag.reader import BagReader
+from zeroco_ros.bag.records import BagMessage, OfferedQos, Topic
+from zeroco_ros.bag.writer import BagWriter
+from zeroco_ros.demo.node_process import FlowNodeProcess
+from zeroco_ros.demo.source import CameraSource
+from zeroco_ros.errors import BackendError
+from zeroco_ros.ros.bag_player import TopicSink, player_node
+from zeroco_ros.ros.recorder import Received, Spinner, TopicRecorder
+
+# Two demonstrations on one machine must not hear each other.
+NAMESPACE = f"/zeroco_demo_{os.getpid()}"
+NODE = f"{NAMESPACE}/flow_node"
+INPUT = f"{NAMESPACE}/camera/image_raw"
+INPUT_INFO = f"{NAMESPACE}/camera/camera_info"
+OUTPUTS = ("flow", "confidence")
+
+START_PATIENCE = 180.0  # seconds until the node must listen; torch loads slowly from a cold disk
+FIRST_PATIENCE = 60.0  # seconds for the first flow, which warms everything up
+PATIENCE = 20.0  # seconds for any other
+MEASURED = 8  # pairs that are played one by one
+WARM_UP = 2  # of those, not measured
+MARGIN = 1.25  # the pace leaves this much room over the measured time
+UNANSWERED = 2  # frames: one in work, one waiting
+
+
+@dataclass
+class Record:
+    """What happened, by header stamp in nanoseconds.
+
+    sent: when each frame was published, flow: when its answer came (monotonic seconds).
+    headers: of all answers, by output name in the order of arrival. paced: stamps of the frames
+    that were played on schedule. rate: the speed of that; step: seconds that a frame took when
+    they went one by one; held: frames held back; held_seconds: for how long in all.
+    """
+
+    sent: dict[int, float] = field(default_factory=dict)
+    flow: dict[int, float] = field(default_factory=dict)
+    headers: dict[str, list[Header]] = field(default_factory=lambda: {n: [] for n in OUTPUTS})
+    paced: list[int] = field(default_factory=list)
+    rate: float = 1.0
+    step: float = 0.0
+    held: int = 0
+    held_seconds: float = 0.0
+
+
+class Session:
+    """One camera played into one node; use `run` once.
+
+    keep: the bag that gets the node's answers and the frames themselves, all stamped with their
+    headers' time. rate: speed, None to measure one.
+    """
+
+    def __init__(
+        self,
+        reader: BagReader,
+        camera: CameraSource,
+        process: FlowNodeProcess,
+        keep: BagWriter,
+        rate: float | None,
+    ) -> None:
+        self.record = Record()
+        self._reader, self._camera, self._process, self._keep = reader, camera, process, keep
+        self._given_rate = rate
+        self._possible = set(camera.possible)
+        self._pending: deque[int] = deque()  # frames sent, in order, that wait for an answer
+        self._newest = dict.fromkeys(OUTPUTS, -1)
+        self._changed = threading.Condition()
+        self._keeping = threading.Lock()
+
+    def run(self, progress: bool = True) -> Record:
+        """Play everything; returns when the last answer is there or overdue.
+
+        Raises BackendError where the node does not start or ends on the way.
+        """
+        with player_node(NAMESPACE) as node:
+            self._play(node, progress)
+        return self.record
+
+    def _play(self, node: Node, progress: bool) -> None:
+        played = self._played_topics()
+        self._sink = TopicSink(node, played, remap=self._names(), clock=False)
+        topics = {f"{NODE}/{name}": IMAGE for name in OUTPUTS}
+        recorder = TopicRecorder(node, topics, self._receive)
+        hidden = None if progress else True  # None: no bar where stderr is no terminal
+        with Spinner(node):
+            self._wait_for_node(node, recorder)
+            total = len(self._camera.headers)
+            with tqdm(total=total, desc="playing", unit="frame", disable=hidden) as bar:
+                messages = self._reader.messages([topic.name for topic in played])
+                self._one_by_one(messages, bar)
+                self._on_schedule(messages, bar)
+            self._wait(lambda: not self._pending, PATIENCE)
+        recorder.close()
+
+    def _played_topics(self) -> list[Topic]:
+        """The camera's topics, reliable: a frame lost on its way would not be the node's loss."""
+        names = [self._camera.topic, self._camera.info_topic]
+        topics = [self._reader.topics[name] for name in names if name is not None]
+        quality = OfferedQos("reliable", "volatile", 10)
+        return [Topic(t.name, t.type, t.count, quality) for t in topics]
+
+    def _names(self) -> dict[str, str]:
+        """Topic of the bag -> topic of the demo."""
+        suffix = "/compressed" if self._camera.compressed else ""
+        names = {self._camera.topic: INPUT + suffix}
+        if self._camera.info_topic is not None:
+            names[self._camera.info_topic] = INPUT_INFO
+        return names
+
+    def _wait_for_node(self, node: Node, recorder: TopicRecorder) -> None:
+        """Until flow_node offers flow and, because we listen to it, listens to the camera."""
+        image = self._sink.publishers[self._camera.topic]
+        if not self._wait(
+            lambda: recorder.connected and image.get_subscription_count() > 0, START_PATIENCE
+        ):
+            raise BackendError(
+                f"flow_node does not listen after {START_PATIENCE:g} s; its log: "
+                f"{self._process.log}"
+            )
+        if node.count_publishers(f"{NODE}/flow") > 1:
+            domain = os.environ.get("ROS_DOMAIN_ID", "0")
+            raise BackendError(
+                f"another demo runs on ROS_DOMAIN_ID {domain}: wait for its end or set another"
+            )
+
+    def _one_by_one(self, messages: Iterator[BagMessage], bar: tqdm) -> None:
+        """The first frames, each after the answer to the one before; sets the rate."""
+        count = min(MEASURED, len(self._camera.headers) // 2)
+        steps: list[float] = []
+        for message in messages:
+            stamp = self._feed(message, bar)
+            if stamp in self._possible:
+                self._wait(lambda: not self._pending, FIRST_PATIENCE if not steps else PATIENCE)
+                if stamp in self.record.flow:
+                    steps.append(self.record.flow[stamp] - self.record.sent[stamp])
+                if len(steps) >= count:
+                    break
+        self._process.check()
+        if not steps:
+            raise BackendError(
+                f"flow_node does not answer within {FIRST_PATIENCE:g} s; its log: "
+                f"{self._process.log}"
+            )
+        self.record.step = float(np.median(steps[WARM_UP:] or steps))
+        self.record.rate = self._given_rate or holdable_rate(self._camera.period, self.record.step)
+
+    def _on_schedule(self, messages: Iterator[BagMessage], bar: tqdm) -> None:
+        """The rest of the bag at the rate."""
+        for message, _ in on_time(messages, self.record.rate):
+            if message.topic == self._camera.topic and self._given_rate is None:
+                self._hold_back()
+            stamp = self._feed(message, bar)
+            if stamp is not None:
+                self.record.paced.append(stamp)
+
+    def _hold_back(self) -> None:
+        """Wait while the node has enough to do."""
+        began = time.monotonic()
+        if len(self._pending) >= UNANSWERED:
+            self._wait(lambda: len(self._pending) < UNANSWERED, PATIENCE)
+            self.record.held += 1
+            self.record.held_seconds += time.monotonic() - began
+
+    def _feed(self, message: BagMessage, bar: tqdm) -> int | None:
+        """Publish and keep a message; its header's stamp where it is a frame."""
+        stamp = read_header(message.data).stamp_ns
+        is_frame = message.topic == self._camera.topic
+        if is_frame:
+            with self._changed:
+                self.record.sent[stamp] = time.monotonic()
+                if stamp in self._possible:
+                    self._pending.append(stamp)
+        self._sink.publish(message)
+        with self._keeping:
+            self._keep.write(message.topic, message.type, stamp, message.data)
+        if is_frame:
+            bar.update()
+        return stamp if is_frame else None
+
+    def _receive(self, received: Received) -> None:
+        """An answer of the node; on the recorder's thread."""
+        name = received.topic.rpartition("/")[2]
+        stamp = received.header.stamp_ns
+        with self._changed:
+            self.record.headers[name].append(received.header)
+            if name == "flow":
+                self.record.flow.setdefault(stamp, received.arrival)
+            self._newest[name] = max(stamp, self._newest[name])
+            # With one answer of two the node is still at it. What was overtaken never comes.
+            answered = min(self._newest.values())
+            while self._pending and self._pending[0] <= answered:
+                self._pending.popleft()
+            self._changed.notify_all()
+        with self._keeping:
+            self._keep.write(f"/flow_node/{name}", received.type, stamp, received.data)
+
+    def _wait(self, condition: Callable[[], bool], patience: float) -> bool:
+        """Wait for something that an answer or the node's state brings about."""
+        end = time.monotonic() + patience
+        while True:
+            with self._changed:
+                if condition():
+                    return True
+                if time.monotonic() >= end:
+                    return False
+                self._changed.wait(0.1)
+            self._process.check()
+
+
+def holdable_rate(period: float, step: float) -> float:
+    """Speed at which frames `period` seconds apart leave MARGIN x `step` seconds for each.
+
+    At most 1; rounded down to two digits, so that it can be told.
+    """
+    rate = min(1.0, period / (MARGIN * step)) if step > 0 else 1.0
+    digits = 1 - int(np.floor(np.log10(rate)))
+    return float(np.floor(rate * 10**digits) / 10**digits)

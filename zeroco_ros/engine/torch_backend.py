@@ -1,0 +1,95 @@
+"""The network in PyTorch, on CPU or CUDA."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
+from zeroco_ros.errors import BackendError, ConfigError
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class TorchBackend:
+    """Runs a CroCo network in PyTorch, without gradients.
+
+    model: the network; it is moved to the device and set to evaluation.
+    device: "cpu", "cuda" or "auto" (CUDA where there is one). precision: see `resolve_precision`.
+    threads: CPU threads for the whole process, None leaves them alone.
+    Raises ConfigError for an unknown name, BackendError for a device that is not there.
+    """
+
+    name = "torch"
+
+    def __init__(
+        self,
+        model: CroCo,
+        device: str = "auto",
+        precision: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        self.device = resolve_device(device)
+        self.precision = resolve_precision(precision, self.device)
+        if threads is not None:
+            if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+                raise ConfigError(f"threads is {threads!r}: give a whole number from 1")
+            torch.set_num_threads(threads)
+        self.model = model.to(self.device).eval()
+
+    def encode(self, images: Tensor) -> Encoding:
+        """Encode (B, 3, H, W) normalized images."""
+        with torch.inference_mode(), self._arithmetic():
+            return self.model.encode(images.to(self.device, non_blocking=True))
+
+    def match(
+        self, target: Encoding, source: Encoding, *, features: bool = False
+    ) -> PairDescriptors:
+        """Descriptors of both directions of a pair of encoded frames."""
+        with torch.inference_mode(), self._arithmetic():
+            return self.model.decode_pair(target, source, features=features)
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device, dtype=_DTYPES[self.precision])
+
+
+def resolve_device(device: str) -> str:
+    """Return "cpu" or "cuda".
+
+    Raises ConfigError for another name, BackendError without a CUDA device.
+    """
+    if device not in DEVICES:
+        raise ConfigError(f"unknown device {device!r}: use one of {', '.join(DEVICES)}")
+    available = torch.cuda.is_available()
+    if device == "cuda" and not available:
+        reason = "this PyTorch is a CPU build" if torch.version.cuda is None else "no GPU found"
+        raise BackendError(f"device 'cuda' is not available ({reason}): use device 'cpu'")
+    return "cuda" if available and device != "cpu" else "cpu"
+
+
+def resolve_precision(precision: str, device: str) -> str:
+    """Return "fp32", "bf16" or "fp16": "auto" is fp16 on CUDA, bf16 on a CPU that has it.
+
+    Raises ConfigError for an unknown name and for fp16 on a CPU.
+    """
+    if precision not in PRECISIONS:
+        raise ConfigError(f"unknown precision {precision!r}: use one of {', '.join(PRECISIONS)}")
+    if precision == "fp16" and device == "cpu":
+        raise ConfigError("precision 'fp16' on a CPU: use 'bf16', 'fp32' or 'auto'")
+    if precision != "auto":
+        return precision
+    if device == "cuda":
+        return "fp16"
+    return "bf16" if _cpu_computes_bf16() else "fp32"
+
+
+def _cpu_computes_bf16() -> bool:
+    """Whether the CPU has bf16 instructions; without them bf16 is emulated and slower."""
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, name, bool)()) for name in names)

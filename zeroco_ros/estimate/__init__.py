@@ -1,0 +1,1 @@
+"""The public Python face: two images in, dense correspondence out."""

@@ -1,0 +1,135 @@
+"""The attention's own match of two encoded frames, on their token grids, in both directions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zeroco_ros.croco.model import Encoding, PairDescriptors
+from zeroco_ros.engine.backend import Backend, NonFiniteOutput
+from zeroco_ros.estimate.config import FlowConfig
+from zeroco_ros.matching.argmax import Match, match_volume
+from zeroco_ros.matching.cost_volume import (
+    attention_volume,
+    feature_volume,
+    reciprocal_volume,
+    select_tokens,
+)
+from zeroco_ros.matching.flow import token_flow
+
+Grid = tuple[int, int]
+
+# Temperature of the cosine similarities of the "encoder" and "decoder" correlations (SFNet).
+FEATURE_BETA = 0.02
+# Attention logits of weights that bring no temperature: this share of the volume's spread.
+SPREAD_BETA = 0.1
+
+
+@dataclass(frozen=True)
+class CoarseMatch:
+    """Matches of a batch of pairs on the token grids that hold image.
+
+    forward: (B, h_t, w_t, 2) tokens, target to source; backward: (B, h_s, w_s, 2), source to
+    target; forward_mass and backward_mass: (B, h, w) in [0, 1], the share of the probability near
+    the match.
+    """
+
+    forward: Tensor
+    backward: Tensor
+    forward_mass: Tensor
+    backward_mass: Tensor
+
+
+@dataclass(frozen=True)
+class Matcher:
+    """Turns two encodings into a coarse match as a configuration says.
+
+    register_fix and beta are resolved: what the configuration left open came with the weights
+    (beta None: from the spread of each volume).
+    """
+
+    backend: Backend
+    config: FlowConfig
+    register_fix: bool
+    beta: float | None
+
+    def match(
+        self, target: Encoding, source: Encoding, valid_target: Grid, valid_source: Grid
+    ) -> CoarseMatch:
+        """Match a batch of pairs; valid: the top-left tokens of each grid that are not padding.
+
+        Raises NonFiniteOutput when the network returned NaN or Inf.
+        """
+        forward, backward = self.volumes(target, source, valid_target, valid_source)
+        ahead = self._read(forward, valid_source)
+        back = self._read(backward, valid_target)
+        return CoarseMatch(
+            token_flow(ahead.position, valid_target),
+            token_flow(back.position, valid_source),
+            ahead.mass.reshape(-1, *valid_target),
+            back.mass.reshape(-1, *valid_source),
+        )
+
+    @torch.inference_mode()
+    def volumes(
+        self, target: Encoding, source: Encoding, valid_target: Grid, valid_source: Grid
+    ) -> tuple[Tensor, Tensor]:
+        """Cost volumes (B, Nt, Ns) and, images swapped, (B, Ns, Nt)."""
+        config = self.config
+        if config.correlation == "encoder":
+            forward = feature_volume(
+                select_tokens(target.tokens, target.grid, valid_target),
+                select_tokens(source.tokens, source.grid, valid_source),
+            )
+            backward = forward.transpose(1, 2)
+        else:
+            pair = self.backend.match(target, source, features=config.correlation == "decoder")
+            if config.correlation == "decoder":
+                forward = self._decoder_features(pair, valid_target, valid_source)
+                backward = forward.transpose(1, 2)
+            else:
+                forward, backward = self._attention(pair, valid_target, valid_source)
+        if not bool(torch.isfinite(forward).all()):
+            raise NonFiniteOutput("the network returned NaN or Inf: use precision 'fp32'")
+        return forward, backward
+
+    def _attention(
+        self, pair: PairDescriptors, valid_target: Grid, valid_source: Grid
+    ) -> tuple[Tensor, Tensor]:
+        ahead, back = pair.forward, pair.backward
+        forward = attention_volume(
+            select_tokens(ahead.queries, ahead.grid_target, valid_target),
+            select_tokens(ahead.keys, ahead.grid_source, valid_source),
+            register_fix=self.register_fix,
+        )
+        backward = attention_volume(
+            select_tokens(back.queries, back.grid_target, valid_source),
+            select_tokens(back.keys, back.grid_source, valid_target),
+            register_fix=self.register_fix,
+        )
+        if not self.config.reciprocity:
+            return forward, backward
+        forward = reciprocal_volume(forward, backward)
+        return forward, forward.transpose(1, 2)
+
+    def _decoder_features(
+        self, pair: PairDescriptors, valid_target: Grid, valid_source: Grid
+    ) -> Tensor:
+        """Similarity of the first decoder block's outputs of either direction."""
+        target, source = pair.forward.features, pair.backward.features
+        if target is None or source is None:
+            raise ValueError("the backend returned no decoder features")
+        return feature_volume(
+            select_tokens(target[0], pair.forward.grid_target, valid_target),
+            select_tokens(source[0], pair.backward.grid_target, valid_source),
+            over_tokens=self.config.feature_norm == "tokens",
+        )
+
+    @torch.inference_mode()
+    def _read(self, volume: Tensor, grid: Grid) -> Match:
+        beta = self.beta
+        if beta is None:
+            beta = max(1e-6, SPREAD_BETA * float(volume.std()))
+        return match_volume(volume, grid, self.config.readout, beta, self.config.window)

@@ -1,0 +1,248 @@
+"""The public face: two images in, flow with confidence out; pairs or a stream."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from zeroco_ros.croco.model import CroCo, Encoding
+from zeroco_ros.engine.backend import Backend
+from zeroco_ros.engine.torch_backend import TorchBackend
+from zeroco_ros.errors import WeightsError
+from zeroco_ros.estimate.coarse import FEATURE_BETA, CoarseMatch, Matcher
+from zeroco_ros.estimate.config import FlowConfig, preset
+from zeroco_ros.estimate.frames import (
+    EncodedFrame,
+    check_image,
+    frame_texture,
+    letterbox_of,
+    network_input,
+)
+from zeroco_ros.estimate.results import FlowResult
+from zeroco_ros.estimate.zoomed import zoom_in
+from zeroco_ros.matching.confidence import (
+    forward_backward_error,
+    occlusion,
+    sample,
+    token_confidence,
+)
+from zeroco_ros.matching.flow import PATCH, Letterbox, upsample_flow, upsample_map
+from zeroco_ros.refine.dis import refine_flow
+
+Image = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
+
+
+# Forward-backward error, in token strides, that an unrefined reverse flow has where it is right.
+COARSE_TOLERANCE = 0.4
+
+
+class FlowEstimator:
+    """Dense correspondence of two images.
+
+    config: a FlowConfig or the name of a preset. weights: the name of shipped weights or a model
+    file. device: "auto", "cpu" or "cuda". precision: "auto", "fp32", "bf16", "fp16" or None for
+    the configuration's. threads: CPU threads of PyTorch for this process, None leaves them alone.
+    Raises ConfigError, WeightsError or BackendError.
+    """
+
+    def __init__(
+        self,
+        config: FlowConfig | str = "default",
+        *,
+        weights: str | Path = "default",
+        device: str = "auto",
+        precision: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        from zeroco_ros.croco.checkpoint import load_croco
+        from zeroco_ros.weights import resolve
+
+        config = preset(config) if isinstance(config, str) else config
+        loaded = load_croco(resolve(weights))
+        backend = TorchBackend(loaded.model, device, precision or config.precision, threads)
+        self._set_up(backend, config, loaded.metadata)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: CroCo,
+        config: FlowConfig | str = "default",
+        *,
+        metadata: Mapping[str, Any] | None = None,
+        device: str = "auto",
+        precision: str | None = None,
+    ) -> FlowEstimator:
+        """An estimator around a network in memory, with the metadata of its file if any."""
+        config = preset(config) if isinstance(config, str) else config
+        backend = TorchBackend(model, device, precision or config.precision)
+        return cls.from_backend(backend, config, metadata=metadata)
+
+    @classmethod
+    def from_backend(
+        cls,
+        backend: Backend,
+        config: FlowConfig | str = "default",
+        *,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> FlowEstimator:
+        """An estimator on a backend that is already running."""
+        estimator = cls.__new__(cls)
+        config = preset(config) if isinstance(config, str) else config
+        estimator._set_up(backend, config, metadata or {})
+        return estimator
+
+    def _set_up(self, backend: Backend, config: FlowConfig, metadata: Mapping[str, Any]) -> None:
+        self.backend = backend
+        self.config = config
+        stored = _matching_metadata(metadata)
+        fix, beta = config.register_fix, config.beta
+        if fix is None:
+            fix = bool(stored.get("register_fix", True))
+        if beta is None and config.correlation != "cross_attention":
+            beta = FEATURE_BETA
+        elif beta is None and "beta" in stored:
+            beta = float(stored["beta"])
+        self._matcher = Matcher(backend, config, fix, beta)
+
+    @property
+    def beta(self) -> float | None:
+        """Softmax temperature in use; None: from the spread of each volume."""
+        return self._matcher.beta
+
+    @property
+    def register_fix(self) -> bool:
+        """Whether the top-left key token is set to the map's minimum."""
+        return self._matcher.register_fix
+
+    def estimate(self, target: Image, source: Image) -> FlowResult:
+        """Flow from each pixel of target to its match in source.
+
+        Images: (H, W, 3) uint8 RGB or (H, W) uint8 gray, at least 16x16; the two may differ in
+        size. Raises ImageError for other input, NonFiniteOutput when the network failed.
+        """
+        first, second = self._encode([target, source])
+        return self.match(first, second)
+
+    def encode(self, image: Image) -> EncodedFrame:
+        """Everything that depends on one image only. Raises ImageError as `estimate`."""
+        return self._encode([image])[0]
+
+    def _encode(self, images: Sequence[Image]) -> list[EncodedFrame]:
+        checked = [check_image(image, self.config.max_pixels) for image in images]
+        boxes = [letterbox_of(image, self.config) for image in checked]
+        inputs = [
+            network_input(image, box, self.config.resample)
+            for image, box in zip(checked, boxes, strict=True)
+        ]
+        if all(box.model == boxes[0].model for box in boxes):
+            batch = self.backend.encode(torch.cat(inputs))
+            encodings = [Encoding(batch.tokens[i : i + 1], batch.grid) for i in range(len(inputs))]
+        else:
+            encodings = [self.backend.encode(pixels) for pixels in inputs]
+        frames = []
+        for image, box, encoding in zip(checked, boxes, encodings, strict=True):
+            gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+            frames.append(EncodedFrame(encoding, box, image, gray, frame_texture(gray, box)))
+        return frames
+
+    def match(self, target: EncodedFrame, source: EncodedFrame) -> FlowResult:
+        """Flow from target to source, both from `encode` of this estimator."""
+        boxes = target.letterbox, source.letterbox
+        coarse = self._matcher.match(
+            target.encoding, source.encoding, boxes[0].valid, boxes[1].valid
+        )
+        tokens, back_tokens = _numpy(coarse.forward[0]), _numpy(coarse.backward[0])
+        error: FloatArray | None = None
+        if self.config.zoom:
+            zoomed = zoom_in(self._matcher, target, source, tokens, back_tokens)
+            flow, backward, error = zoomed.flow, zoomed.backward, zoomed.error
+        else:
+            flow = upsample_flow(tokens, *boxes, self.config.upsampling)
+            backward = upsample_flow(back_tokens, *boxes[::-1], self.config.upsampling)
+        if self.config.refine == "dis":
+            effort = self.config.refine_preset
+            flow = refine_flow(target.gray, source.gray, flow, effort)
+            if self.config.refine_backward:
+                backward = refine_flow(source.gray, target.gray, backward, "fast")
+        if error is None or self.config.refine == "dis":
+            error = forward_backward_error(flow, backward)
+        confidence = upsample_map(_confidence(coarse, target, source), boxes[0])
+        refined = self.config.refine == "dis" and self.config.refine_backward
+        least = 3.0 if refined else max(3.0, COARSE_TOLERANCE * _stride(boxes[0]))
+        occluded = occlusion(flow, error, confidence, least)
+        return FlowResult(flow, confidence, occluded, error, tokens)
+
+    def stream(self) -> FlowStream:
+        """A stream that encodes each frame once and pairs it with the one before."""
+        return FlowStream(self)
+
+
+class FlowStream:
+    """Frames one after another; each becomes the target, the one before it the source."""
+
+    def __init__(self, estimator: FlowEstimator) -> None:
+        self._estimator = estimator
+        self._previous: EncodedFrame | None = None
+        self._previous_stamp: int | None = None
+
+    def push(self, image: Image, stamp: int | None = None) -> FlowResult | None:
+        """Flow from this frame to the previous one; None for the first frame.
+
+        stamp: nanoseconds, passed through to the result. Raises ImageError as `estimate`; the
+        stream then goes on from the last good frame.
+        """
+        frame = self._estimator.encode(image)
+        previous, previous_stamp = self._previous, self._previous_stamp
+        self._previous, self._previous_stamp = frame, stamp
+        if previous is None:
+            return None
+        result = self._estimator.match(frame, previous)
+        return dataclasses.replace(result, reference_stamp=stamp, other_stamp=previous_stamp)
+
+    def reset(self) -> None:
+        """Forget the previous frame: the next one starts anew."""
+        self._previous = self._previous_stamp = None
+
+
+def _stride(box: Letterbox) -> float:
+    """Image pixels from one token to the next."""
+    return PATCH * max(box.image[0] / box.content[0], box.image[1] / box.content[1])
+
+
+def _numpy(tensor: torch.Tensor) -> FloatArray:
+    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
+
+
+def _confidence(coarse: CoarseMatch, target: EncodedFrame, source: EncodedFrame) -> FloatArray:
+    """Confidence of the coarse match on the target's valid tokens."""
+    forward, backward = _numpy(coarse.forward[0]), _numpy(coarse.backward[0])
+    rows, columns = forward.shape[:2]
+    x = forward[..., 0] + np.arange(columns, dtype=np.float32)[None, :]
+    y = forward[..., 1] + np.arange(rows, dtype=np.float32)[:, None]
+    error = forward_backward_error(forward, backward)
+    there = sample(source.texture, x, y)
+    return token_confidence(_numpy(coarse.forward_mass[0]), error, target.texture, there)
+
+
+def _matching_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a model file says about matching: a mapping, or its JSON text."""
+    stored = metadata.get("matching", {})
+    try:
+        stored = json.loads(stored) if isinstance(stored, str) else stored
+        beta = stored.get("beta")
+        if beta is not None and not float(beta) > 0:
+            raise ValueError(f"beta {beta}")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            f"the model file's 'matching' metadata is unreadable: {error}"
+        ) from None
+    return dict(stored)

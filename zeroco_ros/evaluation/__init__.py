@@ -1,0 +1,1 @@
+"""How good a flow is: metrics, data sets with ground truth, published protocols, tables."""

@@ -1,0 +1,1 @@
+"""From descriptors to correspondence: cost volume, read-out, flow, confidence, zoom-in."""

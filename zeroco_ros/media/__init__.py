@@ -1,0 +1,1 @@
+"""Pictures and flow on disk: reading, writing, coloring, laying out (numpy, OpenCV, Pillow)."""

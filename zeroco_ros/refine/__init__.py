@@ -1,0 +1,1 @@
+"""Sub-patch refinement that is not learned: OpenCV's DIS started from the coarse flow."""

@@ -1,0 +1,189 @@
+"""FlowNode: a managed node that turns camera frames into flow topics.
+
+configure loads the model, activate subscribes, deactivate and cleanup undo both. Callbacks run in
+the executor's thread (checks and pairing, all short), flow is computed on one worker thread.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+from zeroco_ros.errors import ZerocoError
+from zeroco_ros.ros.autostart import Autostart
+from zeroco_ros.ros.diagnostics import Condition, DiagnosticsTopic
+from zeroco_ros.ros.journal import Journal
+from zeroco_ros.ros.metrics import Metrics
+from zeroco_ros.ros.model import free_memory
+from zeroco_ros.ros.parameter_server import ParameterServer
+from zeroco_ros.ros.pipeline import FlowPipeline
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+POLL = 0.2  # seconds between looks at who subscribes, where no event tells
+
+Transition = Callable[["FlowNode", LifecycleState], TransitionCallbackReturn]
+
+
+def _told(transition: Transition) -> Transition:
+    """rclpy turns an exception into the error transition without a word: log it first."""
+
+    @functools.wraps(transition)
+    def wrapped(node: FlowNode, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception as error:
+            node.journal.fault(transition.__name__, error)
+            raise
+
+    return wrapped
+
+
+def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
+    """Never an exception out of a callback: the node goes on, and says what happened."""
+
+    @functools.wraps(callback)
+    def wrapped(node: FlowNode, *arguments: Any) -> None:
+        try:
+            callback(node, *arguments)
+        except Exception as error:
+            node.journal.fault(callback.__name__.strip("_"), error)
+
+    return wrapped
+
+
+class FlowNode(LifecycleNode):
+    """See the module. Raises ConfigError when a parameter given at start is not allowed.
+
+    state: the lifecycle label. finished: shut down, nothing is left to spin for. loading: inside
+    configure, where a signal may interrupt. stopping: set from outside when the process ends.
+    """
+
+    def __init__(self, name: str = "flow_node", **options: Any) -> None:
+        super().__init__(name, **options)
+        self.state = "unconfigured"
+        self.finished = self.loading = self.stopping = False
+        self.metrics = Metrics()
+        self.journal = Journal(self.get_logger(), self.metrics)
+        self._pipeline: FlowPipeline | None = None
+        self._configure_error = ""
+        self.parameters = ParameterServer(
+            self, state=lambda: self.state, applied=self._parameters_changed
+        )
+        for line in self.parameters.unknown_names():
+            self.get_logger().warning(line)
+        self._diagnostics = DiagnosticsTopic(self, self.metrics)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # timers that /clock cannot stop
+        period = float(self.parameters.values["diagnostics_period"])
+        self.create_timer(period, self._report, clock=steady)
+        self.create_timer(POLL, self._follow_subscribers, clock=steady)
+        if self.parameters.values["autostart"]:
+            Autostart(self)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model, prepare the topics; FAILURE with one line that says what to do."""
+        self._configure_error = ""
+        self.get_logger().info(f"loading weights '{self.parameters.values['weights']}'")
+        self.loading = True
+        try:
+            self._pipeline = FlowPipeline(self, self.parameters, self.journal, self.metrics)
+        except Exception as error:
+            if not self.stopping:
+                self._explain(error)
+            return FAILURE
+        finally:
+            self.loading = False
+        self.state = "inactive"
+        topics = ", ".join(self._pipeline.topics)
+        self.get_logger().info(f"configured: {self._pipeline.model.summary}; input {topics}")
+        if self._pipeline.model.license_note:
+            self.get_logger().warning(self._pipeline.model.license_note)
+        return super().on_configure(state)
+
+    @_told
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start working; the inputs are subscribed as soon as somebody listens."""
+        result = super().on_activate(state)
+        self._pipeline.start()
+        self.state = "active"
+        return result
+
+    @_told
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and stop after the inference under way."""
+        self._pipeline.stop()
+        self.state = "inactive"
+        return super().on_deactivate(state)
+
+    @_told
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release topics, model and memory."""
+        result = super().on_cleanup(state)
+        self._release()
+        free_memory()
+        self.state = "unconfigured"
+        return result
+
+    @_told
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Release everything, from any state; the process then ends."""
+        result = super().on_shutdown(state)
+        self.close()
+        return result
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """After a transition that raised: release everything; the node is unconfigured again."""
+        self._release()
+        self.state = "unconfigured"
+        return SUCCESS
+
+    def close(self) -> None:
+        """Stop after the inference under way and release everything. Safe to repeat."""
+        self._release()
+        self.state = "finalized"
+        self.finished = True
+
+    def _release(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.close()
+            self._pipeline = None
+
+    def _explain(self, error: Exception) -> None:
+        known = isinstance(error, ZerocoError)
+        self._configure_error = str(error) if known else f"{type(error).__name__}: {error}"
+        self.metrics.last_error = self._configure_error
+        self.get_logger().error(f"cannot configure: {self._configure_error}")
+
+    def _follow_subscribers(self) -> None:
+        if self._pipeline is not None:
+            self._pipeline.follow_subscribers()
+
+    @_guarded
+    def _parameters_changed(self, names: set[str]) -> None:
+        values = self.parameters.values
+        if self._pipeline is not None:
+            self._pipeline.reconfigure(values)
+        shown = ", ".join(f"{name} = {values[name]}" for name in sorted(names))
+        self.get_logger().info(f"parameters changed: {shown}")
+
+    @_guarded
+    def _report(self) -> None:
+        clock = self.get_clock()
+        silent = clock.ros_time_is_active and clock.now().nanoseconds == 0
+        pipeline = self._pipeline
+        self._diagnostics.publish(
+            Condition(
+                state=self.state,
+                configure_error=self._configure_error,
+                clock_silent=silent,
+                input_timeout=float(self.parameters.values["input_timeout"]),
+                incompatible=self.journal.incompatible_text,
+                topics=pipeline.topics if pipeline else {},
+                listening_for=pipeline.listening_for if pipeline else None,
+                queue=pipeline.queue if pipeline else 0,
+                model=pipeline.model.facts if pipeline else {},
+            )
+        )

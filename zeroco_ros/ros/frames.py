@@ -1,0 +1,72 @@
+"""One camera message on its way through the node, and two of them as a pair."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from std_msgs.msg import Header
+
+from zeroco_ros.errors import ImageError
+from zeroco_ros.ros.messages import image_size, to_array
+
+NANOSECONDS = 1_000_000_000
+
+
+class Frame:
+    """A message that is decoded once and encoded once, each when first needed.
+
+    header: the message's, unchanged. stamp: its stamp in ns. arrival: monotonic seconds.
+    unusable: decoding or encoding has failed before.
+    """
+
+    def __init__(
+        self, message: Any, topic: str, max_pixels: int, significant_bits: int = 16
+    ) -> None:
+        self.header: Header = message.header
+        self.topic = topic
+        self.stamp = message.header.stamp.sec * NANOSECONDS + message.header.stamp.nanosec
+        self.arrival = time.monotonic()
+        self._message: Any = message
+        self._max_pixels = max_pixels
+        self._significant_bits = significant_bits
+        self._pixels: npt.NDArray[np.uint8] | None = None
+        self._encoded: Any = None
+        self.unusable = False
+
+    def decode(self) -> npt.NDArray[np.uint8]:
+        """(H, W, 3) RGB or (H, W) gray. Raises ImageError that says what does not fit."""
+        if self._pixels is None:
+            self._bound(image_size(self._message))
+            pixels = to_array(self._message, significant_bits=self._significant_bits)
+            self._bound(pixels.shape[:2])
+            self._pixels = pixels
+            self._message = None
+        return self._pixels
+
+    def encoded(self, encode: Callable[[npt.NDArray[np.uint8]], Any]) -> Any:
+        """What `encode` (FlowEstimator.encode) makes of the pixels. Raises ImageError."""
+        if self._encoded is None:
+            self.unusable = True
+            self._encoded = encode(self.decode())
+            self.unusable, self._pixels = False, None
+        return self._encoded
+
+    def _bound(self, size: tuple[int, ...] | None) -> None:
+        if size is not None and size[0] * size[1] > self._max_pixels:
+            raise ImageError(
+                f"{size[1]}x{size[0]} = {size[0] * size[1]} pixels is more than the parameter "
+                f"max_pixels ({self._max_pixels}): raise it, or reduce the image before"
+            )
+
+
+@dataclass(frozen=True)
+class FramePair:
+    """`first` is the previous or left frame, `second` the current or right one."""
+
+    first: Frame
+    second: Frame

@@ -1,0 +1,84 @@
+"""What happens to a node's stream, counted for diagnostics and told once in the log."""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+from typing import Any
+
+from zeroco_ros.ros.metrics import Metrics
+from zeroco_ros.stream.pairing import EventKind
+
+QUIET = 5.0  # seconds during which the same complaint is not repeated
+
+
+class Throttle:
+    """Lets a message with the same key through every QUIET seconds, with the count in between."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[float, int]] = {}
+        self._lock = threading.Lock()
+
+    def suffix(self, key: str) -> str | None:
+        """What to append to the message, or None when it is to be kept back."""
+        now = time.monotonic()
+        with self._lock:
+            then, held = self._last.get(key, (now - QUIET, 0))
+            if now - then < QUIET:
+                self._last[key] = (then, held + 1)
+                return None
+            self._last[key] = (now, 0)
+            return f" (and {held} more like it)" if held else ""
+
+
+class Journal:
+    """Counters and log lines; called from the executor's and from the worker's thread."""
+
+    def __init__(self, logger: Any, metrics: Metrics) -> None:
+        self._logger = logger
+        self._metrics = metrics
+        self._throttle = Throttle()
+        self.incompatible_text = ""
+
+    def received(self, topic: str) -> None:
+        """An image message arrived on `topic`."""
+        self._metrics.add("in")
+        self._metrics.input_rate.tick()
+
+    def refuse(self, topic: str, reason: str) -> None:
+        """An image could not be used: it is dropped."""
+        self._metrics.add("refused")
+        self.error(f"refuse {topic}", f"{topic}: image dropped: {reason}")
+
+    def event(self, kind: EventKind, text: str) -> None:
+        """The stream jumped, paused, lost its clock or changed its resolution."""
+        # Gaps may come with every frame (a slow camera); each jump is worth its line.
+        suffix = "" if kind == "jump" else self._throttle.suffix(kind)
+        if suffix is not None:
+            self._logger.warning(f"{text}{suffix}")
+
+    def incompatible(self, text: str) -> None:
+        """A QoS that does not fit; nothing flows there."""
+        self._metrics.add("incompatible_qos")
+        self.incompatible_text = text
+        self._logger.warning(f"incompatible QoS: {text}")
+
+    def non_finite(self, reason: str) -> None:
+        """The network's output is void."""
+        self._metrics.add("non_finite")
+        self.error("non_finite", f"result dropped: {reason}")
+
+    def fault(self, where: str, error: BaseException) -> None:
+        """Something unexpected was raised; the stream goes on."""
+        self._metrics.add("failed")
+        lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        self._logger.debug(lines)
+        self.error(f"fault {where}", f"{where}: {type(error).__name__}: {error}")
+
+    def error(self, key: str, text: str) -> None:
+        """One line of ERROR, throttled per key, and the last error of the diagnostics."""
+        self._metrics.last_error = text
+        suffix = self._throttle.suffix(key)
+        if suffix is not None:
+            self._logger.error(f"{text}{suffix}")

@@ -1,0 +1,135 @@
+"""What a node counts and measures about itself, for diagnostics. Pure Python, no ROS.
+
+Written from two threads (the executor's and the worker's), read from one.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from statistics import median
+
+COUNTERS = (
+    "in",
+    "out",
+    "paired",
+    "started",
+    "dropped",
+    "gaps",
+    "out_of_order",
+    "duplicates",
+    "too_close",
+    "jumps",
+    "resolution_changes",
+    "zero_stamps",
+    "refused",
+    "non_finite",
+    "failed",
+    "incompatible_qos",
+)
+
+Clock = Callable[[], float]
+CountSource = Callable[[], Mapping[str, int]]
+
+
+class Rate:
+    """Events per second over the last few seconds."""
+
+    def __init__(self, window: float = 5.0, clock: Clock = time.monotonic) -> None:
+        self._window = window
+        self._clock = clock
+        self._times: deque[float] = deque(maxlen=4096)
+        self._last: float | None = None
+        self._lock = threading.Lock()
+
+    def tick(self) -> None:
+        """Count one event now."""
+        with self._lock:
+            self._last = self._clock()
+            self._times.append(self._last)
+
+    @property
+    def hz(self) -> float:
+        """Events per second from the first to the last one in the window; 0 with fewer than 2."""
+        with self._lock:
+            oldest = self._clock() - self._window
+            while self._times and self._times[0] < oldest:
+                self._times.popleft()
+            if len(self._times) < 2 or self._times[-1] <= self._times[0]:
+                return 0.0
+            return (len(self._times) - 1) / (self._times[-1] - self._times[0])
+
+    @property
+    def age(self) -> float | None:
+        """Seconds since the last event, None before the first one."""
+        last = self._last
+        return None if last is None else self._clock() - last
+
+
+class Latency:
+    """Median and 95th percentile of the last few hundred durations, in seconds."""
+
+    def __init__(self, size: int = 200) -> None:
+        self._values: deque[float] = deque(maxlen=size)
+        self._lock = threading.Lock()
+
+    def add(self, seconds: float) -> None:
+        """Record one duration."""
+        with self._lock:
+            self._values.append(seconds)
+
+    def summary(self) -> tuple[float, float] | None:
+        """(median, 95th percentile), None without a value."""
+        with self._lock:
+            values = sorted(self._values)
+        if not values:
+            return None
+        return median(values), values[min(len(values) - 1, int(0.95 * len(values)))]
+
+
+class Metrics:
+    """Counters by name, rates in and out, latency from arrival to publication, the last error."""
+
+    def __init__(self, recent: float = 10.0, clock: Clock = time.monotonic) -> None:
+        self.input_rate = Rate(clock=clock)
+        self.output_rate = Rate(clock=clock)
+        self.latency = Latency()
+        self.last_error = ""
+        self._recent = recent
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._counts = dict.fromkeys(COUNTERS, 0)
+        self._source: CountSource | None = None
+        self._history: deque[tuple[float, dict[str, int]]] = deque([(clock(), self.counts())])
+
+    def add(self, name: str, count: int = 1) -> None:
+        """Raise one counter. KeyError on a name that is not in COUNTERS."""
+        with self._lock:
+            self._counts[name] += count
+
+    def follow(self, source: CountSource) -> None:
+        """Add the counters that `source` returns to the ones counted here."""
+        self._source = source
+
+    def settle(self) -> None:
+        """Keep what the source has counted and forget the source."""
+        counts = self.counts()
+        with self._lock:
+            self._counts, self._source = counts, None
+
+    def counts(self) -> dict[str, int]:
+        """All counters now."""
+        followed = {} if self._source is None else self._source()
+        with self._lock:
+            return {name: own + followed.get(name, 0) for name, own in self._counts.items()}
+
+    def recent(self) -> dict[str, int]:
+        """By how much each counter grew over the last ten seconds or so; call it periodically."""
+        now, counts = self._clock(), self.counts()
+        self._history.append((now, counts))
+        while len(self._history) > 1 and self._history[1][0] <= now - self._recent:
+            self._history.popleft()
+        before = self._history[0][1]
+        return {name: counts[name] - before[name] for name in counts}

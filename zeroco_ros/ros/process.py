@@ -1,0 +1,108 @@
+"""A node as a process: start, spin, stop on a signal, say with the exit code how it went."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, Protocol
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+from zeroco_ros.errors import ConfigError, ZerocoError
+
+PATIENCE = 0.2  # seconds until a signal is noticed when nothing else happens
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class ManagedProcessNode(Protocol):
+    """What `run` needs of a node beside what rclpy gives it."""
+
+    finished: bool
+    loading: bool
+    stopping: bool
+
+    def close(self) -> None:
+        """Release everything."""
+
+    def destroy_node(self) -> None:
+        """As rclpy has it."""
+
+
+class StopSignals:
+    """SIGINT and SIGTERM ask the loop to end; the second one ends the process as usual.
+
+    rclpy's own handlers would invalidate the context at once, under the feet of an inference that
+    is about to publish. While the node loads its model nothing can be half-done, so loading is
+    interrupted.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self.node: ManagedProcessNode | None = None
+        self._before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._handle)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        self.requested = True
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        if self.node is not None:
+            self.node.stopping = True
+            if self.node.loading:
+                raise KeyboardInterrupt
+
+    def restore(self) -> None:
+        """Put the handlers back that were there before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def run(make_node: Callable[[], Any], arguments: Sequence[str]) -> int:
+    """Spin the node until a signal, its shutdown transition or the end of ROS; exit code.
+
+    arguments: the command line after the program's name. 0: ended as asked. 2: not started, with
+    one line on stderr that says why.
+    """
+    signals = StopSignals()
+    node: Any = None
+    try:
+        _initialize(arguments)
+        node = signals.node = make_node()
+        _spin(node, signals)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except ZerocoError as error:
+        print(f"not started: {error}", file=sys.stderr)
+        return 2
+    finally:
+        if node is not None:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()
+        signals.restore()
+    return 0
+
+
+def _initialize(arguments: Sequence[str]) -> None:
+    """Start ROS with --ros-args and the like. Raises ConfigError when it does not take them."""
+    try:
+        rclpy.init(args=[sys.argv[0], *arguments], signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:  # RCLError, UnknownROSArgsError: no public common name
+        text = str(error).splitlines()[0].removeprefix("failed to initialize rcl: ")
+        raise ConfigError(text) from error
+
+
+def _spin(node: Any, signals: StopSignals) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        while rclpy.ok() and not signals.requested and not node.finished:
+            executor.spin_once(PATIENCE)
+    finally:
+        executor.remove_node(node)
+        executor.shutdown()

@@ -1,0 +1,105 @@
+"""Listening to topics without decoding them: raw CDR bytes with their time of arrival."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+
+from zeroco_ros.bag.header import Header, read_header
+from zeroco_ros.ros.bag_player import message_class
+
+DEPTH = 50
+_PATIENCE = 0.1  # seconds until a request to stop is noticed when nothing arrives
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message that came in. arrival: time.monotonic() seconds; header: its std_msgs/Header."""
+
+    topic: str
+    type: str
+    data: bytes
+    arrival: float
+    header: Header
+
+
+class TopicRecorder:
+    """Subscribes to `topics` (name -> type with a header) and calls `receive` for each message.
+
+    Messages come on the thread that spins the node; with `Spinner` that is one of its own.
+    Reliable, the newest `depth` are kept while `receive` is busy.
+    """
+
+    def __init__(
+        self,
+        node: Node,
+        topics: Mapping[str, str],
+        receive: Callable[[Received], None],
+        *,
+        depth: int = DEPTH,
+    ) -> None:
+        self._node = node
+        self._receive = receive
+        quality = QoSProfile(depth=depth, reliability=ReliabilityPolicy.RELIABLE)
+        self._subscriptions = [
+            node.create_subscription(
+                message_class(kind), name, partial(self._take, name, kind), quality, raw=True
+            )
+            for name, kind in topics.items()
+        ]
+
+    def _take(self, topic: str, kind: str, data: bytes) -> None:
+        self._receive(Received(topic, kind, data, time.monotonic(), read_header(data)))
+
+    @property
+    def connected(self) -> bool:
+        """Whether every topic has a publisher."""
+        return all(s.get_publisher_count() > 0 for s in self._subscriptions)
+
+    def close(self) -> None:
+        """Unsubscribe; the node must not be spinning any more."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+
+
+class Spinner:
+    """Spins a node on a thread of its own inside a `with` block.
+
+    An exception of a callback ends the thread and is raised at the end of the block.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._executor = SingleThreadedExecutor(context=node.context)
+        self._executor.add_node(node)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._spin, name="recorder", daemon=True)
+        self.error: BaseException | None = None
+
+    def _spin(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._executor.spin_once(_PATIENCE)
+        except ExternalShutdownException:
+            pass
+        except BaseException as error:
+            self.error = error
+
+    def __enter__(self) -> Spinner:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._executor.shutdown()
+        if self.error is not None and kind is None:
+            raise self.error

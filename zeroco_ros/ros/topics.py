@@ -1,0 +1,68 @@
+"""Every topic of flow_node in one table. Nothing here imports rclpy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """One topic: its name before remapping, message type, encoding and meaning."""
+
+    name: str
+    direction: Literal["in", "out"]
+    message: str
+    encoding: str
+    description: str
+
+
+_IMAGE = "sensor_msgs/msg/Image"
+_ANY = "mono, rgb, bgr, rgba, bgra, yuv422, bayer; 8 or 16 bit"
+
+TOPICS: tuple[TopicSpec, ...] = (
+    TopicSpec(
+        "image",
+        "in",
+        _IMAGE,
+        _ANY,
+        "The camera, with `pairing: temporal`. With `image_transport: compressed` it is "
+        "`image/compressed` (sensor_msgs/msg/CompressedImage, jpeg or png).",
+    ),
+    TopicSpec("left/image", "in", _IMAGE, _ANY, "Left camera, with `pairing: synchronized`."),
+    TopicSpec("right/image", "in", _IMAGE, _ANY, "Right camera, with `pairing: synchronized`."),
+    TopicSpec(
+        "~/flow",
+        "out",
+        _IMAGE,
+        "32FC2",
+        "(dx, dy) in pixels from the previous to the current position (from left to right), on "
+        "the pixels of the `reference` image (default: the current, or left, one); always finite.",
+    ),
+    TopicSpec(
+        "~/flow_color", "out", _IMAGE, "bgr8", "The same in the colors of the Middlebury wheel."
+    ),
+    TopicSpec(
+        "~/confidence", "out", _IMAGE, "32FC1", "From 0 (nothing can be said) to 1, per pixel."
+    ),
+    TopicSpec(
+        "~/occluded", "out", _IMAGE, "mono8", "255 where the match does not lead back, else 0."
+    ),
+    TopicSpec(
+        "/diagnostics",
+        "out",
+        "diagnostic_msgs/msg/DiagnosticArray",
+        "",
+        "Rates, latency, every counter, device, model and the last error, once per "
+        "`diagnostics_period`.",
+    ),
+)
+
+
+def output_encodings() -> dict[str, str]:
+    """Name without `~/` -> encoding of the image outputs."""
+    return {
+        topic.name.removeprefix("~/"): topic.encoding
+        for topic in TOPICS
+        if topic.direction == "out" and topic.encoding
+    }

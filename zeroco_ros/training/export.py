@@ -1,0 +1,155 @@
+"""From a run to a weights file and its model card."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zeroco_ros import __version__
+from zeroco_ros.croco.checkpoint import load_croco, save_croco
+from zeroco_ros.croco.model import CroCo
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.training.card import CARD
+from zeroco_ros.training.checkpoints import load_state
+from zeroco_ros.training.photos import BUNDLED
+from zeroco_ros.training.recipe import Recipe, recipe_from
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """What an export needs of a run: averaged weights, recipe, progress, the log's records and
+    where the run came from (`train.begin`).
+    """
+
+    model: CroCo
+    recipe: Recipe
+    step: int
+    minutes: float
+    records: list[dict[str, Any]]
+    facts: dict[str, Any]
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """The last held-out errors of the log, {} if none were measured."""
+        found = [record["aepe"] for record in self.records if "aepe" in record]
+        return dict(found[-1]) if found else {}
+
+
+def read_run(out: Path) -> FinishedRun:
+    """Read a run folder; raises ConfigError if it holds no checkpoint."""
+    state = load_state(out / "checkpoint.pt")
+    if state is None:
+        raise ConfigError(f"no checkpoint in {out}: train first (zeroco train backbone --out DIR)")
+    recipe = recipe_from(json.loads(state["recipe"]))
+    model = CroCo(recipe.model)
+    model.load_state_dict(state["average"])
+    log = out / "log.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    records = [json.loads(line) for line in lines]
+    facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    minutes = state["seconds"] / 60
+    return FinishedRun(model.eval(), recipe, state["step"], minutes, records, facts)
+
+
+def metadata_of(run: FinishedRun) -> dict[str, Any]:
+    """What the weights file says about itself, beside its architecture."""
+    assert run.model.match_log_scale is not None
+    longest = max(max(size) for size in run.recipe.data.crops)
+    return {
+        "matching": {
+            "beta": round(math.exp(-float(run.model.match_log_scale.detach())), 6),
+            "register_fix": False,
+            "image_size_max": longest,
+        },
+        "license": "Apache-2.0",
+        "recipe": run.recipe.to_dict(),
+        "training": {
+            "steps": run.step,
+            "samples": run.step * run.recipe.optimizer.batch,
+            "pairs": pairs_rendered(run),
+            "minutes": round(run.minutes, 1),
+            "held_out_aepe": run.errors,
+            "version": __version__,
+            **run.facts,
+        },
+    }
+
+
+def pairs_rendered(run: FinishedRun) -> int:
+    """Distinct pairs that the run drew from."""
+    samples = run.step * run.recipe.optimizer.batch
+    shards = 2 + int(samples / (run.recipe.data.shard * run.recipe.data.reuse))
+    return shards * run.recipe.data.shard
+
+
+def export(out: Path, weights: Path, *, notes: str = "") -> str:
+    """Write a run's averaged weights (half precision) and, beside them, the model card.
+
+    notes: text (Markdown) that goes into the card as it is, such as numbers on real data. Returns
+    the file's sha256.
+    """
+    run = read_run(out)
+    metadata = metadata_of(run)
+    half = CroCo(run.recipe.model)
+    half.load_state_dict(run.model.state_dict())
+    save_croco(weights, half.to(torch.float16), metadata)
+    loaded = load_croco(weights)
+    text = card(run, metadata, loaded.sha256, weights, notes)
+    weights.with_suffix(".md").write_text(text, encoding="utf-8")
+    return loaded.sha256
+
+
+def card(
+    run: FinishedRun,
+    metadata: dict[str, Any],
+    sha256: str,
+    weights: Path,
+    notes: str,
+) -> str:
+    """The model card (Markdown)."""
+    training, model = metadata["training"], run.recipe.model
+    parameters = sum(p.numel() for p in run.model.parameters())
+    size = weights.stat().st_size / 1e6
+    return CARD.format(
+        name=weights.stem,
+        file=weights.name,
+        sha256=sha256,
+        size=f"{size:.1f}",
+        millions=f"{parameters / 1e6:.2f}",
+        encoder=f"{model.enc_depth} blocks of width {model.enc_embed_dim}",
+        decoder=f"{model.dec_depth} blocks of width {model.dec_embed_dim}",
+        beta=metadata["matching"]["beta"],
+        source=OWN if training["textures"] else NOTHING_ELSE,
+        seed=run.recipe.seed,
+        curve=curve(run),
+        photos="\n".join(f"- `{name}`: {terms}" for name, terms in BUNDLED.items()),
+        notes=notes.strip() or "Not measured.",
+        crops=", ".join(f"{h}x{w}" for h, w in dict.fromkeys(run.recipe.data.crops)),
+        **{key: training[key] for key in NAMED},
+    )
+
+
+def curve(run: FinishedRun) -> str:
+    """The run's course as a table: held-out errors over steps, step 0 being no motion at all."""
+    measured = list({r["step"]: r for r in run.records if "aepe" in r}.values())
+    if not measured:
+        return "Not measured."
+    names = list(measured[-1]["aepe"])
+    lines = [f"| step | minutes | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
+    for record in [*measured[: -1 : 1 + len(measured) // 12], measured[-1]]:
+        values = " | ".join(f"{record['aepe'][name]:.2f}" for name in names)
+        lines.append(f"| {record['step']} | {record['minutes']:.0f} | {values} |")
+    if "median" in measured[-1]:
+        values = " | ".join(f"{measured[-1]['median'][name]:.2f}" for name in names)
+        lines.append(f"| median over pairs | | {values} |")
+    return "\n".join(lines)
+
+
+NAMED = ("steps", "samples", "pairs", "minutes", "commit", "command", "processes")
+NOTHING_ELSE = "nothing else"
+OWN = "and of pictures in a folder that was given with `--textures`"

@@ -1,0 +1,115 @@
+"""A training run as data: everything that decides the result, read from one YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+import yaml
+
+from zeroco_ros.croco.config import CrocoConfig
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.training.pairs import WorldPlan
+
+Plan = TypeVar("Plan")
+DEFAULT_RECIPE = Path(__file__).parent / "configs" / "backbone.yaml"
+
+
+@dataclass(frozen=True)
+class DataPlan:
+    """How pairs are made and reused.
+
+    size: rendered rows and columns, multiples of 16; crops: sizes that batches are cut to, one per
+    batch, each view at its own offset; shard: pairs per shard; window: shards kept; reuse: mean
+    number of times that a pair is used; textures: per shard; photo_share: of the textures.
+    """
+
+    size: tuple[int, int] = (256, 320)
+    crops: tuple[tuple[int, int], ...] = ((224, 224), (192, 256), (256, 192), (240, 320))
+    shard: int = 256
+    window: int = 48
+    reuse: float = 5.0
+    textures: int = 64
+    photo_share: float = 0.5
+    world: WorldPlan = field(default_factory=WorldPlan)
+
+
+@dataclass(frozen=True)
+class OptimizerPlan:
+    """AdamW with a linear warm-up and a cosine to `final` times the rate."""
+
+    batch: int = 12
+    lr: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.97)
+    weight_decay: float = 0.03
+    clip: float = 1.0
+    warmup: int = 150
+    final: float = 0.02
+    ema: float = 0.999
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One run: network, data, optimizer; `occluded` weighs the term for cells without a match."""
+
+    model: CrocoConfig
+    data: DataPlan = field(default_factory=DataPlan)
+    optimizer: OptimizerPlan = field(default_factory=OptimizerPlan)
+    steps: int = 12000
+    seed: int = 0
+    occluded: float = 0.03
+    log_every: int = 50
+    save_every: int = 250
+    evaluate_every: int = 1500
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, the inverse of `recipe_from`."""
+        return {**asdict(self), "model": self.model.to_dict()}
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a YAML recipe; raises ConfigError naming what is unknown or missing."""
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"recipe {path} cannot be read ({reason}): give a YAML file") from None
+    return recipe_from(values)
+
+
+def recipe_from(values: Any) -> Recipe:
+    """A `Recipe` from plain values; unknown keys are refused with a ConfigError."""
+    if not isinstance(values, Mapping) or "model" not in values:
+        raise ConfigError("a recipe is a mapping with at least `model`: see configs/backbone.yaml")
+    rest = {key: value for key, value in values.items() if key != "model"}
+    rest["model"] = CrocoConfig.from_dict(values["model"])
+    recipe = build(Recipe, rest)
+    sizes = (recipe.data.size, *recipe.data.crops)
+    if any(side % 16 or side < 32 for size in sizes for side in size):
+        raise ConfigError(f"sizes {sizes}: every side must be a multiple of 16, at least 32")
+    if any(a > b for crop in recipe.data.crops for a, b in zip(crop, sizes[0], strict=True)):
+        raise ConfigError(f"crops {sizes[1:]}: none may exceed the rendered size {sizes[0]}")
+    return recipe
+
+
+def build(kind: type[Plan], values: Mapping[str, Any]) -> Plan:
+    """A dataclass from a mapping, nested ones and tuples included."""
+    assert is_dataclass(kind)
+    hints = get_type_hints(kind)
+    unknown = sorted(set(values) - {f.name for f in fields(kind)})
+    if unknown:
+        known = ", ".join(f.name for f in fields(kind))
+        raise ConfigError(f"unknown recipe key {', '.join(unknown)}; known: {known}")
+    ready = {name: convert(hints[name], value) for name, value in values.items()}
+    return kind(**ready)
+
+
+def convert(hint: Any, value: Any) -> Any:
+    """A YAML value as the field's type: mappings to dataclasses, lists to tuples."""
+    if is_dataclass(hint) and isinstance(value, Mapping):
+        return build(hint, value)  # type: ignore[arg-type]
+    if isinstance(value, list | tuple):
+        return tuple(convert(None, item) for item in value)
+    return value

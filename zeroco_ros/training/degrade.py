@@ -1,4 +1,4 @@
-"""What a camera does to a picture: blur, vignette, noise and JPEG, once per rendered image."""
+"""What a camera does to a picture: blur, dark, flicker, noise, JPEG, once per rendered image."""
 
 from __future__ import annotations
 
@@ -18,6 +18,10 @@ def degrade(rng: Rng, image: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
         image = np.asarray(cv2.filter2D(image, -1, motion_kernel(rng)), dtype=np.float32)
     if rng.random() < 0.25:
         image = image * vignette(rng, image.shape[0], image.shape[1])[..., None]
+    if rng.random() < 0.06:
+        image = image * flicker(rng, image.shape[0])[:, None, None]
+    if rng.random() < 0.06:
+        image = low_light(rng, image)
     if rng.random() < 0.5:
         deviation = float(rng.uniform(0.5, 7.0))
         image = image + deviation * rng.standard_normal(image.shape, dtype=np.float32)
@@ -27,6 +31,20 @@ def degrade(rng: Rng, image: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
         _, code = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
         pixels = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR), dtype=np.uint8)
     return pixels
+
+
+def flicker(rng: Rng, height: int) -> npt.NDArray[np.float32]:
+    """Gain of each row (H,): a rolling shutter under a lamp on mains current."""
+    cycles, depth = rng.uniform(0.5, 4), rng.uniform(0.05, 0.3)
+    phase = 2 * np.pi * (np.arange(height) / height * cycles + rng.random())
+    return np.asarray(1 + depth * np.sin(phase), dtype=np.float32)
+
+
+def low_light(rng: Rng, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Few photons, counted and amplified again: noise that grows with brightness."""
+    photons = float(rng.uniform(15, 120))
+    counted = rng.poisson(np.clip(image, 0, 255) / 255 * photons).astype(np.float32)
+    return np.asarray(counted * (255 * rng.uniform(0.35, 1.0) / photons), dtype=np.float32)
 
 
 def motion_kernel(rng: Rng) -> npt.NDArray[np.float32]:

@@ -19,7 +19,8 @@ Array = npt.NDArray[np.float64]
 class HomographyPlan:
     """Ranges of random homographies: rotation in degrees, scale factor (and its inverse),
     translation and corner displacement as a share of the image; big: share of pairs with any
-    rotation and up to twice the scale.
+    rotation and up to twice the scale; squeeze: largest foreshortening of one direction against
+    the other, as when a wall is seen from the side.
     """
 
     rotation: float = 40.0
@@ -27,6 +28,7 @@ class HomographyPlan:
     shift: float = 0.2
     perspective: float = 0.15
     big: float = 0.06
+    squeeze: float = 1.0
 
 
 MILD = HomographyPlan(rotation=5, scale=1.06, shift=0.04, perspective=0.02, big=0)
@@ -51,9 +53,20 @@ def random_homography(rng: Rng, plan: HomographyPlan, size: tuple[int, int]) -> 
     tilt = np.eye(3)
     tilt[2, :2] = rng.uniform(-1, 1, 2) * plan.perspective * strength / half
     tilt[:2, :2] += rng.uniform(-1, 1, (2, 2)) * plan.perspective * strength * 0.5
+    if plan.squeeze > 1:
+        tilt[:2, :2] = foreshortening(rng, plan.squeeze, strength) @ tilt[:2, :2]
     move = np.eye(3)
     move[:2, 2] = rng.uniform(-1, 1, 2) * plan.shift * strength * 2 * half
     return np.asarray(np.linalg.inv(center) @ move @ turn @ tilt @ center)
+
+
+def foreshortening(rng: Rng, largest: float, strength: float) -> Array:
+    """Stretch along one direction and shrink across it by the same factor, (2, 2)."""
+    factor = float(np.exp(rng.uniform(-1, 1) * 0.5 * np.log(largest) * strength))
+    angle = rng.uniform(0, np.pi)
+    axis = np.array([np.cos(angle), np.sin(angle)])
+    along = np.outer(axis, axis)
+    return np.asarray(factor * along + (np.eye(2) - along) / factor)
 
 
 def apply(homography: Array, points: Tensor) -> tuple[Tensor, Tensor]:

@@ -60,6 +60,8 @@ setup(
             "ros-nav-msgs>=5.3",
             "ros-std-srvs>=5.3",
         ],
+        # Pictures of `zeroco eval robustness` and `zeroco eval confidence`.
+        "eval": ["matplotlib>=3.5"],
         "dev": [
             "colcon-common-extensions>=0.3",
             "mypy>=1.10",

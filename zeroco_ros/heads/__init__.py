@@ -1,0 +1,1 @@
+"""Learned heads: from the backbone's cost volume and features to flow finer than a patch."""

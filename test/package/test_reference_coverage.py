@@ -19,6 +19,7 @@ STEMS = (
     "pretrain_croco_v2_tiny",
     "raft",
     "raftstereo",
+    "actr_refine",
 )
 # Of these files only what this release computes so far.
 PARTS = {"droid_ba": ("cvx_data", "cvx_mask", "cvx_out")}

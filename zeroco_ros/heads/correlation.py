@@ -23,7 +23,8 @@ def cell_positions(height: int, width: int, like: Tensor) -> Tensor:
     """(1, 2, H, W): the (x, y) of each cell, in the type and on the device of `like`."""
     x = torch.arange(width, device=like.device, dtype=like.dtype)
     y = torch.arange(height, device=like.device, dtype=like.dtype)
-    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
+    cells = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])
+    return cells.unsqueeze(0)
 
 
 def all_pairs(target: Tensor, source: Tensor) -> Tensor:

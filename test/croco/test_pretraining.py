@@ -12,6 +12,7 @@ from torch import Tensor
 from zeroco_ros.croco.model import CroCo
 from zeroco_ros.croco.pretraining import (
     completion_loss,
+    hide,
     patchify,
     random_mask,
     unpatchify,
@@ -180,3 +181,10 @@ def test_a_few_steps_learn(build: Callable) -> None:
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+def test_the_patches_of_lowest_chance_are_hidden() -> None:
+    chance = torch.tensor([[0.1, 0.9, 0.5, 0.2], [0.7, 0.3, 0.2, 0.8]])
+    assert hide(chance, 0.5).tolist() == [[True, False, False, True], [False, True, True, False]]
+    with pytest.raises(ConfigError, match="mask ratio"):
+        hide(chance, 1.0)

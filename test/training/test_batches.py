@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -10,6 +12,7 @@ import torch
 from zeroco_ros.training.augment import (
     MEAN,
     STD,
+    Batch,
     crop_sample,
     flip_and_swap,
     inside,
@@ -95,10 +98,22 @@ def test_colors_stay_in_the_range_of_pictures() -> None:
     assert int((gray < 0.35).sum()) > 0  # white balance alone remains on gray pictures
 
 
-def test_batches_repeat_for_the_same_generator() -> None:
-    samples = [(coordinate_shard(), 0)] * 3
-    first, again, other = (
-        make_batch(np.random.default_rng(seed), samples, (64, 64)) for seed in (1, 1, 2)
-    )
+def batch_of(seeds: Sequence[int], shards: Sequence[Shard]) -> Batch:
+    rngs = [np.random.default_rng(seed) for seed in seeds]
+    return make_batch(rngs, [(shard, 0) for shard in shards], (64, 64))
+
+
+def test_batches_repeat_for_the_same_generators() -> None:
+    shards = [coordinate_shard()] * 3
+    first, again, other = (batch_of(seeds, shards) for seeds in ([1, 2, 3], [1, 2, 3], [1, 2, 4]))
     assert torch.equal(first.images, again.images) and torch.equal(first.flow, again.flow)
     assert not torch.equal(first.images, other.images)
+    assert first.images.shape == (2, 3, 3, 64, 64) and first.chance.shape == (3, 4, 4)
+
+
+def test_a_sample_does_not_depend_on_the_others_in_its_batch() -> None:
+    here, there = coordinate_shard(), coordinate_shard((16, -16))
+    pair, alone = batch_of([1, 2], [here, there]), batch_of([2], [there])
+    for name in ("images", "flow", "visible"):
+        assert torch.equal(getattr(pair, name)[:, 1:], getattr(alone, name))
+    assert torch.equal(pair.chance[1:], alone.chance)

@@ -8,8 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from zeroco_ros.croco.descriptors import MatchDescriptors, PairDescriptors
-from zeroco_ros.training.losses import bilinear_targets, cost_volume, match_loss, side_loss
+from zeroco_ros.croco.descriptors import MatchDescriptors
+from zeroco_ros.training.losses import (
+    Term,
+    bilinear_targets,
+    cost_volume,
+    expected_flow,
+    matching_terms,
+    regression_term,
+)
 
 
 def descriptors(queries: Tensor, keys: Tensor, grid: tuple[int, int]) -> MatchDescriptors:
@@ -40,73 +47,68 @@ def test_targets_between_cells_are_shared_by_them() -> None:
     torch.testing.assert_close(weights.sum(2), torch.ones(1, 6))
 
 
-def test_side_loss_by_hand() -> None:
+def mean(term: Term) -> Tensor:
+    return term.sum / term.cells
+
+
+def test_matching_terms_by_hand() -> None:
     logits = torch.tensor([[[math.log(3.0), 0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [5.0, 0, 0, 0]]])
     flow = torch.zeros(1, 2, 2, 2)
     visible = torch.tensor([[[True, True], [True, False]]])
-    match, occluded = side_loss(logits, flow, visible, 16)
-    assert float(match) == pytest.approx((math.log(2.0) + 2 * math.log(4.0)) / 3)
+    match, occluded = matching_terms(logits, flow, visible, 16)
+    assert float(mean(match)) == pytest.approx((math.log(2.0) + 2 * math.log(4.0)) / 3)
     total = math.exp(5) + 3
     uniform = math.log(total) - 5.0 / 4 - math.log(4)
-    assert float(occluded) == pytest.approx(uniform, rel=1e-5)
+    assert float(mean(occluded)) == pytest.approx(uniform, rel=1e-5)
+    assert (float(match.cells), float(occluded.cells)) == (3, 1)
 
 
-def random_pair(seed: int) -> tuple[PairDescriptors, Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    sets = [torch.randn(2, 1, 6, 4, generator=generator, dtype=torch.float64) for _ in range(4)]
-    forward, backward = (descriptors(sets[i], sets[i + 1], (2, 3)) for i in (0, 2))
-    flow = 20 * torch.randn(2, 1, 2, 3, 2, generator=generator, dtype=torch.float64)
-    visible = torch.rand(2, 1, 2, 3, generator=generator) > 0.3
-    return PairDescriptors(forward, backward), flow, visible
+def test_a_cell_for_no_match_by_hand() -> None:
+    logits = torch.zeros(1, 4, 4)
+    flow = torch.zeros(1, 2, 2, 2)
+    visible = torch.tensor([[[True, True], [True, False]]])
+    match, occluded = matching_terms(logits, flow, visible, 16, torch.tensor(math.log(4.0)))
+    assert float(mean(match)) == pytest.approx(math.log(8.0))  # e^0 of 4 e^0 + 4
+    assert float(mean(occluded)) == pytest.approx(math.log(2.0))
 
 
-def test_exchanging_the_views_changes_nothing() -> None:
-    pair, flow, visible = random_pair(0)
-    scale = torch.tensor(1.0)
-    loss = match_loss(pair, flow, visible, scale, occluded_weight=0.1)
-    turned = PairDescriptors(pair.backward, pair.forward)
-    swapped = match_loss(turned, flow.flip(0), visible.flip(0), scale, occluded_weight=0.1)
-    torch.testing.assert_close(loss.total, swapped.total)
+def test_the_soft_argmax_is_in_pixels() -> None:
+    logits = torch.full((1, 6, 6), -50.0)
+    logits[0, :, 5] = 0.0  # every cell of 2 x 3 matches the last one
+    flow = expected_flow(logits, (2, 3), 16)
+    assert flow[0, 0, 0].tolist() == pytest.approx([32, 16])
+    assert flow[0, 1, 2].tolist() == pytest.approx([0, 0])
+    logits[0, 0, 4] = 0.0  # half of it one cell to the left
+    assert expected_flow(logits, (2, 3), 16)[0, 0, 0].tolist() == pytest.approx([24, 16])
 
 
-def test_cells_without_a_match_do_not_enter_the_matching_term() -> None:
-    pair, flow, visible = random_pair(1)
-    other = torch.where(visible.unsqueeze(-1), flow, flow + 100)
-    scale = torch.tensor(1.0)
-    assert not visible.all()
-    first, second = (match_loss(pair, f, visible, scale).total for f in (flow, other))
-    torch.testing.assert_close(first, second)
+def test_the_regression_term_by_hand() -> None:
+    logits = 100 * torch.eye(6).unsqueeze(0)  # no motion
+    flow = torch.zeros(1, 2, 3, 2)
+    flow[0, 0, 0] = torch.tensor([3.0, 4.0])
+    flow[0, 1, 1] = 1e30  # where nothing is seen, anything may stand
+    visible = torch.ones(1, 2, 3, dtype=torch.bool)
+    visible[0, 1, 1] = False
+    term = regression_term(logits, flow, visible, 16)
+    assert float(term.sum) == pytest.approx(math.sqrt(25.01) + 4 * 0.1, rel=1e-5)
+    assert float(term.cells) == 5
 
 
-def test_right_descriptors_have_a_small_loss() -> None:
-    tokens = torch.eye(6).view(1, 1, 6, 6)
-    same = descriptors(tokens, tokens, (2, 3))
-    still = torch.zeros(2, 1, 2, 3, 2)
-    seen = torch.ones(2, 1, 2, 3, dtype=torch.bool)
-    loss = match_loss(PairDescriptors(same, same), still, seen, torch.tensor(3.0))
-    assert float(loss.match) == pytest.approx(math.log(1 + 5 * math.exp(-math.exp(3.0))), abs=1e-6)
-
-
-def test_gradient_of_the_temperature_and_the_descriptors() -> None:
+def test_gradient_of_the_logits_and_the_temperature() -> None:
     """In double precision through the row and column terms; cost_volume itself is float32."""
     generator = torch.Generator().manual_seed(3)
     logits = torch.randn(1, 6, 6, generator=generator, dtype=torch.float64, requires_grad=True)
     log_scale = torch.tensor(0.5, dtype=torch.float64, requires_grad=True)
+    no_match = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
     flow = 10 * torch.randn(1, 2, 3, 2, generator=generator, dtype=torch.float64)
     visible = torch.tensor([[[True, True, False], [True, False, True]]])
 
-    def both(volume: Tensor, scale: Tensor) -> Tensor:
-        sides = [volume * scale.exp(), volume.transpose(1, 2) * scale.exp()]
-        terms = [side_loss(side, flow, visible, 16) for side in sides]
-        return sum((match + 0.1 * hidden for match, hidden in terms), torch.zeros(()))
+    def loss(volume: Tensor, scale: Tensor, cell: Tensor) -> Tensor:
+        terms = []
+        for side in (volume * scale.exp(), volume.transpose(1, 2) * scale.exp()):
+            terms += matching_terms(side, flow, visible, 16)
+            terms += matching_terms(side, flow, visible, 16, cell)
+            terms.append(regression_term(side, flow, visible, 16))
+        return torch.stack([mean(term) for term in terms]).sum()
 
-    assert torch.autograd.gradcheck(both, (logits, log_scale))
-
-
-def test_gradient_reaches_both_images_descriptors() -> None:
-    pair, flow, visible = random_pair(5)
-    leaves = [pair.forward.queries, pair.forward.keys, pair.backward.queries, pair.backward.keys]
-    for leaf in leaves:
-        leaf.requires_grad_(True)
-    match_loss(pair, flow, visible, torch.tensor(1.0)).total.backward()
-    assert all(leaf.grad is not None and bool(leaf.grad.abs().sum() > 0) for leaf in leaves)
+    assert torch.autograd.gradcheck(loss, (logits, log_scale, no_match))

@@ -31,7 +31,13 @@ from zeroco_ros.training.holdout import (
     read_out,
     summary,
 )
-from zeroco_ros.training.recipe import DEFAULT_RECIPE, Recipe, load_recipe, recipe_from
+from zeroco_ros.training.recipe import (
+    DEFAULT_RECIPE,
+    ObjectivePlan,
+    Recipe,
+    load_recipe,
+    recipe_from,
+)
 from zeroco_ros.training.shards import make_shard, newest_shard, oldest_shard
 from zeroco_ros.training.train import RunOptions, Trainer, train
 from zeroco_ros.weights import shipped
@@ -82,9 +88,12 @@ def losses(out: Path) -> dict[int, float]:
     return {record["step"]: record["loss"] for record in records if "loss" in record}
 
 
-def start(recipe: Path, out: Path, *options: str) -> subprocess.Popen[str]:
+def start(
+    recipe: Path, out: Path, *options: str, launcher: tuple[str, ...] = ()
+) -> subprocess.Popen[str]:
     code = "import sys; from zeroco_ros.cli import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, "train", "backbone", "--config", str(recipe)]
+    command = [sys.executable, *launcher, sys.executable] if launcher else [sys.executable]
+    command += ["-c", code, "train", "backbone", "--config", str(recipe)]
     command += ["--out", str(out), "--threads", "1", "--held-out", "0", *options]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
@@ -137,14 +146,37 @@ def test_a_minute_of_training_learns_to_match(tiny: Recipe, tmp_path: Path) -> N
     shard = make_shard(recipe.seed, 0, recipe.data, [])
     course = []
     for step in range(60):
-        rng = np.random.default_rng(step)
-        picked = [(shard, int(k)) for k in rng.integers(0, recipe.data.shard, 4)]
-        course.append(float(trainer.update(make_batch(rng, picked, (64, 64))).match))
+        rngs = [np.random.default_rng([step, k]) for k in range(4)]
+        picked = [(shard, int(rng.integers(0, recipe.data.shard))) for rng in rngs]
+        course.append(trainer.update(make_batch(rngs, picked, (64, 64))).terms["match"])
     assert np.mean(course[-10:]) < np.mean(course[:10]) - 0.3
     assert trainer.progress() == 1.0
 
 
-def test_two_processes_average_their_gradients_and_take_the_leaders_clock() -> None:
+@pytest.mark.timeout(400)
+def test_two_processes_have_the_loss_curve_of_one(tiny: Recipe, tmp_path: Path) -> None:
+    """Real torchrun, gloo, DistributedDataParallel; float32, since bf16 rounds by batch."""
+    recipe, alone, two = (tmp_path / name for name in ("tiny.yaml", "alone", "two"))
+    changed = replace(tiny, steps=6, objective=ObjectivePlan(regression=0.01))
+    recipe.write_text(yaml.safe_dump(json.loads(json.dumps(changed.to_dict()))))
+    train(
+        changed,
+        RunOptions(out=alone, threads=1, held_out=0, progress=False, precision="float32"),
+    )
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    code, errors = finish(
+        start(recipe, two, "--precision", "float32", launcher=(*launcher, "--no-python"))
+    )
+    assert code == 0, errors
+    expected, measured = losses(alone), losses(two)
+    assert sorted(expected) == list(range(1, 7)) == sorted(measured)
+    np.testing.assert_allclose([measured[k] for k in expected], list(expected.values()), rtol=1e-4)
+    assert len(set(expected.values())) == 6
+    card = (two / "backbone.md").read_text()
+    assert "in 2 process(es)" in card and "torchrun --nproc-per-node 2" in card
+
+
+def test_processes_average_gradients_and_take_the_leaders_clock() -> None:
     code = """
 import torch
 from zeroco_ros.training.parallel import Team
@@ -158,7 +190,6 @@ print(team.size, weight.grad.unique().tolist(), clock, team.share([5, 6, 7]), fl
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
     shared = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-    shared["OMP_NUM_THREADS"] = "1"
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", code],

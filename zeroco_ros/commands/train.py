@@ -20,6 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="instead of the recipe's")
     parser.add_argument("--textures", metavar="DIR", help="further pictures to use as textures")
     parser.add_argument("--threads", type=int, help="CPU threads of the trainer")
+    parser.add_argument(
+        "--device", choices=["auto", "cpu", "cuda"], default="cpu", help="default: cpu"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="of the products; auto: bfloat16 where the hardware multiplies it",
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="evaluate the result on data as for `zeroco eval`"
@@ -52,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
         threads=args.threads,
         resume=args.resume,
         held_out=args.held_out,
+        device=args.device,
+        precision=args.precision,
         command=_command(args),
     )
     trainer = train(recipe, options)

@@ -46,10 +46,17 @@ def random_mask(
 
     ratio is in [0, 1). A `generator`, if given, lives on `device`. Raises ConfigError.
     """
+    return hide(torch.rand(batch, tokens, generator=generator, device=device), ratio)
+
+
+def hide(chance: Tensor, ratio: float) -> Tensor:
+    """(B, N) bool: the int(ratio * N) patches of lowest `chance` (B, N) hidden in every row.
+
+    ratio is in [0, 1). Raises ConfigError.
+    """
     if not 0 <= ratio < 1:
         raise ConfigError(f"mask ratio {ratio}: a number from 0 up to, not including, 1 is needed")
-    rank = torch.rand(batch, tokens, generator=generator, device=device).argsort(dim=1)
-    return rank.argsort(dim=1) < int(ratio * tokens)
+    return chance.argsort(dim=1).argsort(dim=1) < int(ratio * chance.shape[1])
 
 
 def kept_and_masked(mask: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -21,20 +21,48 @@ STD = (0.229, 0.224, 0.225)
 class Batch:
     """images (2, B, 3, H, W) float32 normalized; flow (2, B, h, w, 2) float32 pixels between the
     views at the centers of the 16-pixel cells; visible (2, B, h, w) bool. Index 0: view 0 to 1.
+    chance: (B, h, w) float32 uniform random numbers, for objectives that hide cells.
     """
 
     images: Tensor
     flow: Tensor
     visible: Tensor
+    chance: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
-def make_batch(rng: Rng, samples: Sequence[tuple[Shard, int]], size: tuple[int, int]) -> Batch:
-    """Cut samples to `size` and vary them; everything random comes from `rng`."""
-    cut = [crop_sample(rng, shard, index, size) for shard, index in samples]
-    turned = [flip_and_swap(rng, *sample) for sample in cut]
-    images, flows, masks = (np.stack(parts, 1) for parts in zip(*turned, strict=True))
-    colors = recolor(rng, torch.from_numpy(images))
-    return Batch(colors, torch.from_numpy(flows), torch.from_numpy(masks))
+def make_batch(
+    rngs: Sequence[Rng], samples: Sequence[tuple[Shard, int]], size: tuple[int, int]
+) -> Batch:
+    """Cut samples to `size` and vary them.
+
+    Everything random about a sample comes from its own generator: it does not matter which
+    process has the sample and which others are in its batch.
+    """
+    parts = [
+        vary(rng, shard, index, size) for rng, (shard, index) in zip(rngs, samples, strict=True)
+    ]
+    images, flows, masks, chances = zip(*parts, strict=True)
+    return Batch(
+        torch.cat(images, 1),
+        torch.from_numpy(np.stack(flows, 1)),
+        torch.from_numpy(np.stack(masks, 1)),
+        torch.from_numpy(np.stack(chances)),
+    )
+
+
+def vary(
+    rng: Rng, shard: Shard, index: int, size: tuple[int, int]
+) -> tuple[Tensor, npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.float32]]:
+    """One sample of a batch: images (2, 1, 3, H, W), flow, visibility and chance."""
+    cut = crop_sample(rng, shard, index, size)
+    images, flow, visible = flip_and_swap(rng, *cut)
+    colors = recolor(rng, torch.from_numpy(images[:, None]))
+    chance = rng.random((size[0] // STRIDE, size[1] // STRIDE), dtype=np.float32)
+    return colors, flow, visible, chance
 
 
 Sample = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32], npt.NDArray[np.bool_]]

@@ -1,24 +1,24 @@
-"""Supervision of the cost volume: cross-entropy of its rows and columns against exact matches."""
+"""Terms of the training objectives, each as a sum over cells and the number of these cells.
+
+Sums, not means: the processes of a run see different numbers of visible cells, and only sums and
+counts of all processes together give the loss that one process would compute.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from zeroco_ros.croco.descriptors import MatchDescriptors, PairDescriptors
+from zeroco_ros.croco.descriptors import MatchDescriptors
 
 
-@dataclass(frozen=True)
-class MatchLoss:
-    """total: what is minimized; match: mean cross-entropy of visible cells in nats; occluded: mean
-    cross-entropy of cells without a match against the uniform distribution, less its minimum.
-    """
+class Term(NamedTuple):
+    """A loss summed over the cells that it concerns, and their number; both are scalars."""
 
-    total: Tensor
-    match: Tensor
-    occluded: Tensor
+    sum: Tensor
+    cells: Tensor
 
 
 def cost_volume(descriptors: MatchDescriptors) -> Tensor:
@@ -29,6 +29,12 @@ def cost_volume(descriptors: MatchDescriptors) -> Tensor:
     return queries @ keys.transpose(1, 2) / layers
 
 
+def cell_indices(rows: int, columns: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Row and column (rows, columns) int64 of every cell of a grid."""
+    y, x = (torch.arange(side, device=device) for side in (rows, columns))
+    return tuple(torch.meshgrid(y, x, indexing="ij"))  # type: ignore[return-value]
+
+
 def bilinear_targets(flow: Tensor, stride: int) -> tuple[Tensor, Tensor]:
     """The four cells around each match: indices (B, N, 4) int64 and weights (B, N, 4).
 
@@ -36,7 +42,7 @@ def bilinear_targets(flow: Tensor, stride: int) -> tuple[Tensor, Tensor]:
     count for the border cells; weights sum to one.
     """
     _, rows, columns, _ = flow.shape
-    y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
+    y, x = cell_indices(rows, columns, flow.device)
     column = (x + flow[..., 0] / stride).clamp(0, columns - 1)
     row = (y + flow[..., 1] / stride).clamp(0, rows - 1)
     x0, y0 = column.floor().clamp(max=columns - 2), row.floor().clamp(max=rows - 2)
@@ -47,42 +53,55 @@ def bilinear_targets(flow: Tensor, stride: int) -> tuple[Tensor, Tensor]:
     return indices.flatten(1, 2), weights.flatten(1, 2)
 
 
-def side_loss(logits: Tensor, flow: Tensor, visible: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """Cross-entropy of the rows of `logits` (B, N, M): of visible cells against their matches, of
-    the others against the uniform distribution (minus log M, so that zero is the best).
-    """
-    log_probability = logits.log_softmax(2)
-    indices, weights = bilinear_targets(flow, stride)
-    matched = -(log_probability.gather(2, indices) * weights).sum(2)
-    uniform = -log_probability.mean(2) - torch.log(torch.tensor(float(logits.shape[2])))
-    seen = visible.flatten(1).to(matched.dtype)
-    hidden = 1 - seen
-    match = (matched * seen).sum() / seen.sum().clamp(min=1)
-    return match, (uniform * hidden).sum() / hidden.sum().clamp(min=1)
+def summed(values: Tensor, where: Tensor) -> Term:
+    """The sum of the values (B, N) of the cells `where` (B, N) bool, and the cells' number."""
+    weight = where.to(values.dtype)
+    return Term((values * weight).sum(), weight.sum())
 
 
-def match_loss(
-    pair: PairDescriptors,
+def matching_terms(
+    logits: Tensor,
     flow: Tensor,
     visible: Tensor,
-    log_scale: Tensor,
-    *,
-    occluded_weight: float = 0.0,
-    stride: int = 16,
-) -> MatchLoss:
-    """Loss of both directions' cost volumes, rows and columns.
+    stride: int,
+    no_match: Tensor | None = None,
+) -> tuple[Term, Term]:
+    """Cross-entropy in nats of the rows of `logits` (B, N, M): visible cells, and the others.
 
-    flow: (2, B, h, w, 2) pixels, target to source and source to target; visible: (2, B, h, w);
-    log_scale: the learned logarithm of the factor on the logits.
+    flow: (B, h, w, 2) pixels; visible: (B, h, w) bool. Visible cells are compared with the
+    bilinear distribution of their matches. The others with the uniform one, less log M, so that
+    zero is the best; or, where the logit `no_match` (a scalar) of one more cell is given, with
+    that cell, as SuperGlue does (Sarlin et al., CVPR 2020).
     """
-    there = cost_volume(pair.forward) * log_scale.exp()
-    back = cost_volume(pair.backward) * log_scale.exp()
-    sides = [
-        side_loss(there, flow[0], visible[0], stride),
-        side_loss(there.transpose(1, 2), flow[1], visible[1], stride),
-        side_loss(back, flow[1], visible[1], stride),
-        side_loss(back.transpose(1, 2), flow[0], visible[0], stride),
-    ]
-    match = torch.stack([side[0] for side in sides]).mean()
-    occluded = torch.stack([side[1] for side in sides]).mean()
-    return MatchLoss(match + occluded_weight * occluded, match.detach(), occluded.detach())
+    if no_match is None:
+        log_probability = logits.log_softmax(2)
+        cells = torch.tensor(float(logits.shape[2]), device=logits.device)
+        unmatched = -log_probability.mean(2) - cells.log()
+    else:
+        column = no_match.to(logits.dtype).expand(*logits.shape[:2], 1)
+        log_probability = torch.cat([logits, column], 2).log_softmax(2)
+        unmatched = -log_probability[..., -1]
+    indices, weights = bilinear_targets(flow, stride)
+    matched = -(log_probability.gather(2, indices) * weights).sum(2)
+    seen = visible.flatten(1)
+    return summed(matched, seen), summed(unmatched, ~seen)
+
+
+def expected_flow(logits: Tensor, grid: tuple[int, int], stride: int) -> Tensor:
+    """Flow (B, h, w, 2) in pixels by the soft-argmax of each row of `logits` (B, N, M).
+
+    Target and source have the same grid (h, w), N = M = h * w.
+    """
+    y, x = cell_indices(*grid, logits.device)
+    cells = stride * torch.stack([x, y], -1).view(-1, 2).to(logits.dtype)
+    return (logits.softmax(2) @ cells - cells).view(len(logits), *grid, 2)
+
+
+def regression_term(logits: Tensor, flow: Tensor, visible: Tensor, stride: int) -> Term:
+    """Robust end-point error in pixels of the soft-argmax, sqrt(e^2 + 0.1^2), on visible cells."""
+    rows, columns = flow.shape[1:3]
+    error = expected_flow(logits, (rows, columns), stride) - flow
+    # Unseen cells may hold anything, even what overflows when squared.
+    error = torch.where(visible.unsqueeze(3), error, torch.zeros_like(error))
+    length = (error.square().sum(3) + 0.01).sqrt()
+    return summed(length.flatten(1), visible.flatten(1))

@@ -1,4 +1,4 @@
-"""Several processes on one batch: gradients averaged over gloo, where torchrun started them."""
+"""Several processes on one batch, where torchrun started them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import TypeVar
 
 import torch
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 Item = TypeVar("Item")
 
@@ -16,22 +17,35 @@ Item = TypeVar("Item")
 class Team:
     """The processes of a run; one process alone needs no communication.
 
-    rank: this process's number; size: how many there are. torchrun's environment decides.
+    rank: this process's number; size: how many there are, both from torchrun's environment;
+    device: this process's own. Processes on CPUs talk over gloo, those on GPUs over NCCL.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cpu") -> None:
         self.rank = int(os.environ.get("RANK", "0"))
         self.size = int(os.environ.get("WORLD_SIZE", "1"))
+        kind = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self.device = torch.device(kind)
+        if self.device.type == "cuda":
+            self.device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         if self.size > 1 and not distributed.is_initialized():
-            distributed.init_process_group("gloo", timeout=timedelta(minutes=30))
+            backend = "nccl" if self.device.type == "cuda" else "gloo"
+            distributed.init_process_group(backend, timeout=timedelta(minutes=30))
 
     @property
     def leads(self) -> bool:
         """Whether this process writes files and shows progress."""
         return self.rank == 0
 
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """The module with gradients averaged over all processes (DistributedDataParallel)."""
+        if self.size == 1:
+            return module
+        # Without the decoder's features the second half of its last block is never used.
+        return DistributedDataParallel(module, find_unused_parameters=True)
+
     def average_gradients(self, parameters: Iterable[nn.Parameter], clock: float) -> float:
-        """Average gradients in place over all processes; returns the leader's `clock`."""
+        """For what `wrap` does not fit: average gradients in place; returns the leader's clock."""
         if self.size == 1:
             return clock
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -43,6 +57,14 @@ class Team:
         for gradient, piece in zip(gradients, pieces[:-1], strict=True):
             gradient.copy_(piece.view_as(gradient))
         return float(pieces[-1])
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum of a tensor over all processes."""
+        if self.size == 1:
+            return values
+        summed = values.clone()
+        distributed.all_reduce(summed)
+        return summed
 
     def share(self, items: list[Item]) -> list[Item]:
         """This process's part of a list."""

@@ -15,6 +15,7 @@ from zeroco_ros.training.pairs import WorldPlan
 
 Plan = TypeVar("Plan")
 DEFAULT_RECIPE = Path(__file__).parent / "configs" / "backbone.yaml"
+OCCLUDED = ("uniform", "cell", "ignored")
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class DataPlan:
 
     size: rendered rows and columns, multiples of 16; crops: sizes that batches are cut to, one per
     batch, each view at its own offset; shard: pairs per shard; window: shards kept; reuse: mean
-    number of times that a pair is used; textures: per shard; photo_share: of the textures.
+    number of times that a pair is used; textures: per shard; photo_share: of the textures; fixed:
+    number of shards of a fixed set of pairs (window and reuse then mean nothing), 0: a moving one.
     """
 
     size: tuple[int, int] = (256, 320)
@@ -33,7 +35,38 @@ class DataPlan:
     reuse: float = 5.0
     textures: int = 64
     photo_share: float = 0.5
+    fixed: int = 0
     world: WorldPlan = field(default_factory=WorldPlan)
+
+
+@dataclass(frozen=True)
+class ObjectivePlan:
+    """Weights of the terms, and what is asked of cells without a match.
+
+    matching: cross-entropy of the cost volume's rows and columns, in nats. regression: end-point
+    error of its soft-argmax, in pixels. completion: squared error of rebuilt patches (CroCo's
+    pretext), of which the share `hidden` is masked. occluded: cells without a match shall be
+    "uniform", choose an explicit no-match "cell" (a learned logit, not used at inference), or are
+    "ignored"; how much that counts beside `matching` is the recipe's `occluded`.
+    """
+
+    matching: float = 1.0
+    regression: float = 0.0
+    completion: float = 0.0
+    occluded: str = "uniform"
+    hidden: float = 0.9
+
+    def check(self) -> None:
+        """Refuse values without a meaning (ConfigError)."""
+        weights = (self.matching, self.regression, self.completion)
+        if min(weights) < 0 or max(weights) <= 0:
+            raise ConfigError(f"objective weights {weights}: none below 0, at least one above 0")
+        if self.occluded not in OCCLUDED:
+            raise ConfigError(
+                f"objective.occluded {self.occluded!r}: one of {', '.join(OCCLUDED)}"
+            )
+        if not 0 < self.hidden < 1:
+            raise ConfigError(f"objective.hidden {self.hidden}: a share between 0 and 1 is needed")
 
 
 @dataclass(frozen=True)
@@ -52,10 +85,15 @@ class OptimizerPlan:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One run: network, data, optimizer; `occluded` weighs the term for cells without a match."""
+    """One run: network, data, objective, optimizer.
+
+    occluded: weight of the matching term for cells without a match, beside that for the others;
+    held_out: rows and columns of the held-out pictures.
+    """
 
     model: CrocoConfig
     data: DataPlan = field(default_factory=DataPlan)
+    objective: ObjectivePlan = field(default_factory=ObjectivePlan)
     optimizer: OptimizerPlan = field(default_factory=OptimizerPlan)
     steps: int = 12000
     seed: int = 0
@@ -63,6 +101,7 @@ class Recipe:
     log_every: int = 50
     save_every: int = 250
     evaluate_every: int = 1500
+    held_out: tuple[int, int] = (224, 224)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, the inverse of `recipe_from`."""
@@ -86,11 +125,16 @@ def recipe_from(values: Any) -> Recipe:
     rest = {key: value for key, value in values.items() if key != "model"}
     rest["model"] = CrocoConfig.from_dict(values["model"])
     recipe = build(Recipe, rest)
-    sizes = (recipe.data.size, *recipe.data.crops)
+    recipe.objective.check()
+    if recipe.objective.completion > 0 and not recipe.model.prediction_head:
+        raise ConfigError("objective.completion needs model.prediction_head: true")
+    sizes = (recipe.data.size, *recipe.data.crops, recipe.held_out)
     if any(side % 16 or side < 32 for size in sizes for side in size):
         raise ConfigError(f"sizes {sizes}: every side must be a multiple of 16, at least 32")
     if any(a > b for crop in recipe.data.crops for a, b in zip(crop, sizes[0], strict=True)):
-        raise ConfigError(f"crops {sizes[1:]}: none may exceed the rendered size {sizes[0]}")
+        raise ConfigError(
+            f"crops {recipe.data.crops}: none may exceed the rendered size {sizes[0]}"
+        )
     return recipe
 
 

@@ -85,12 +85,23 @@ def texture_photos(textures: str | None) -> list[npt.NDArray[np.uint8]]:
 
 def newest_shard(step: int, recipe: Recipe) -> int:
     """Number of the newest shard that a step may draw from: one more per shard * reuse pairs."""
+    if recipe.data.fixed:
+        return recipe.data.fixed - 1
     return 1 + int(step * recipe.optimizer.batch / (recipe.data.shard * recipe.data.reuse))
 
 
 def oldest_shard(step: int, recipe: Recipe) -> int:
     """Number of the oldest shard that a step may draw from."""
+    if recipe.data.fixed:
+        return 0
     return max(0, newest_shard(step, recipe) - recipe.data.window + 1)
+
+
+def missing_shards(root: Path, step: int, recipe: Recipe) -> list[int]:
+    """Numbers of the shards that a step may draw from, or soon will, and that are not there."""
+    ahead = 0 if recipe.data.fixed else AHEAD
+    wanted = range(oldest_shard(step, recipe), newest_shard(step, recipe) + ahead + 1)
+    return [number for number in wanted if not shard_path(root, number).is_dir()]
 
 
 def produce(values: dict[str, Any], folder: str, textures: str | None, step: Any) -> None:
@@ -107,13 +118,11 @@ def produce(values: dict[str, Any], folder: str, textures: str | None, step: Any
     photos = texture_photos(textures)
     parent = multiprocessing.parent_process()
     while parent is None or parent.is_alive():  # a killed trainer must not leave a renderer behind
-        oldest, newest = (f(step.value, recipe) for f in (oldest_shard, newest_shard))
+        oldest = oldest_shard(step.value, recipe)
         for path in root.glob("shard-*"):
             if int(path.name[6:]) < oldest:
                 shutil.rmtree(path, ignore_errors=True)
-        wanted = range(oldest, newest + AHEAD + 1)
-        missing = [k for k in wanted if not shard_path(root, k).is_dir()]
-        if missing:
+        if missing := missing_shards(root, step.value, recipe):
             shard = make_shard(recipe.seed, missing[0], recipe.data, photos)
             save_shard(root, missing[0], shard)
         else:
@@ -178,8 +187,13 @@ class ShardSource:
             self._open[number] = load_shard(self.folder, number)
         return self._open[number]
 
-    def draw(self, step: int) -> tuple[np.random.Generator, list[tuple[Shard, int]]]:
-        """This process's samples of a step, (shard, index) each, and their random generator."""
+    def complete(self) -> None:
+        """Wait until every shard that the first step may draw from is rendered."""
+        while missing := missing_shards(self.folder, self._step.value, self.recipe):
+            self.shard(missing[0])
+
+    def draw(self, step: int) -> tuple[list[np.random.Generator], list[tuple[Shard, int]]]:
+        """This process's samples of a step, (shard, index) each, and a generator for each."""
         self._step.value = step
         oldest, newest = oldest_shard(step, self.recipe), newest_shard(step, self.recipe)
         for number in [n for n in self._open if n < oldest]:
@@ -188,9 +202,10 @@ class ShardSource:
         count = self.recipe.optimizer.batch
         numbers = rng.integers(oldest, newest + 1, count)
         places = rng.integers(0, self.recipe.data.shard, count)
-        mine = self.team.share(list(zip(numbers, places, strict=True)))
-        samples = [(self.shard(int(number)), int(place)) for number, place in mine]
-        return np.random.default_rng([self.recipe.seed, 8, step, self.team.rank]), samples
+        mine = self.team.share(list(enumerate(zip(numbers, places, strict=True))))
+        samples = [(self.shard(int(number)), int(place)) for _, (number, place) in mine]
+        seeds = ([self.recipe.seed, 8, step, index] for index, _ in mine)
+        return [np.random.default_rng(seed) for seed in seeds], samples
 
     def crop(self, step: int) -> tuple[int, int]:
         """The size that all processes cut their samples of a step to."""

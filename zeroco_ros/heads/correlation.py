@@ -30,11 +30,9 @@ def cell_positions(height: int, width: int, like: Tensor) -> Tensor:
 def all_pairs(target: Tensor, source: Tensor) -> Tensor:
     """Dot products over sqrt(C): (B, C, H, W), (B, C, h, w) -> (B, H, W, h, w)."""
     volume = torch.matmul(target.flatten(2).transpose(1, 2), source.flatten(2))
-    return (
-        (volume / target.shape[1] ** 0.5)
-        .unflatten(2, source.shape[2:])
-        .unflatten(1, target.shape[2:])
-    )
+    shape = (len(target), *target.shape[2:], *source.shape[2:])
+    scaled: Tensor = volume.view(shape) / target.shape[1] ** 0.5
+    return scaled
 
 
 class CorrelationPyramid:

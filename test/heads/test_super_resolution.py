@@ -103,9 +103,10 @@ def test_an_untrained_head_repeats_the_coarse_flow(grid: tuple[int, int], noise:
     flow, tokens = noise(2, 2, h, w), noise(2, h * w, 12)
     images = noise(2, 3, 16 * h, 16 * w), noise(2, 3, 16 * h, 16 * w)
     with torch.inference_mode():
-        fine = head(flow, tokens, images)
+        pair = [head.encode(image) for image in images]
+        fine = head(flow, tokens, *pair)
         assert torch.equal(fine, repeat_flow(flow))
-        two = head([flow, -flow], tokens, images)
+        two = head([flow, -flow], tokens, *pair)
         assert float(two.abs().max()) == 0
         assert to_pixels(fine, 4).shape == (2, 2, 16 * h, 16 * w)
 
@@ -113,8 +114,9 @@ def test_an_untrained_head_repeats_the_coarse_flow(grid: tuple[int, int], noise:
 def test_as_published_the_head_needs_no_images(noise: Noise) -> None:
     config = SuperResolutionConfig(tokens=12, image=0, refinement=TINY.refinement)
     head = SuperResolutionHead(config)
+    assert head.encode(noise(1, 3, 48, 64)) is None
     assert head(noise(1, 2, 3, 4), noise(1, 12, 12)).shape == (1, 2, 12, 16)
-    with pytest.raises(ConfigError, match="needs the images"):
+    with pytest.raises(ConfigError, match="compares images"):
         SuperResolutionHead(TINY)(noise(1, 2, 3, 4), noise(1, 12, 12))
 
 
@@ -123,7 +125,8 @@ def test_gradients_reach_every_parameter(noise: Noise) -> None:
     head = SuperResolutionHead(TINY)
     torch.nn.init.normal_(head.refine.conv2.weight, std=0.1)
     images = noise(1, 3, 48, 64), noise(1, 3, 48, 64)
-    head(noise(1, 2, 3, 4), noise(1, 12, 12), images).square().mean().backward()
+    pair = [head.encode(image) for image in images]
+    head(noise(1, 2, 3, 4), noise(1, 12, 12), *pair).square().mean().backward()
     silent = [
         name
         for name, parameter in head.named_parameters()

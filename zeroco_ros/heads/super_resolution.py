@@ -174,18 +174,29 @@ class SuperResolutionHead(nn.Module):
         assert self.refine.conv2.bias is not None
         nn.init.zeros_(self.refine.conv2.bias)
 
+    def encode(self, images: Tensor) -> Tensor | None:
+        """Everything that depends on one image only: (B, 3, H, W), normalized, multiples of 4.
+
+        None where the configuration has no `image`.
+        """
+        if not self.config.image:
+            return None
+        features: Tensor = self.quarter(images).float()
+        return features
+
     def forward(
         self,
         flows: Tensor | list[Tensor],
         tokens: Tensor,
-        images: tuple[Tensor, Tensor] | None = None,
+        target: Tensor | None = None,
+        source: Tensor | None = None,
     ) -> Tensor:
         """Flow (B, 2, 4 h, 4 w) in fine cells, four times smaller than the coarse ones.
 
         flows: (B, 2, h, w) in coarse cells, or several, such as one per decoder layer, whose
         refined flows are averaged (ACTR's multi-path). tokens: decoder features (B, h * w, tokens)
-        of the target. images: target and source (B, 3, 16 h, 16 w), normalized; needed where the
-        configuration has `image`. Raises ConfigError where they are missing.
+        of the target. target, source: from `encode`; raises ConfigError where they are needed and
+        missing.
         """
         paths = [flows] if isinstance(flows, Tensor) else flows
         height, width = paths[0].shape[-2:]
@@ -193,21 +204,17 @@ class SuperResolutionHead(nn.Module):
         features = functional.interpolate(
             functional.relu(coarse), scale_factor=FACTOR, mode="bilinear", align_corners=False
         )
-        pair = self._encode(images)
-        fine = [self._path(repeat_flow(flow), features, pair) for flow in paths]
+        if self.config.image and (target is None or source is None):
+            raise ConfigError(
+                "this super-resolution head compares images: give encode()'s results"
+            )
+        fine = [self._path(repeat_flow(flow), features, target, source) for flow in paths]
         return torch.stack(fine).mean(0)
 
-    def _encode(self, images: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor] | None:
-        if not self.config.image:
-            return None
-        if images is None:
-            raise ConfigError("this super-resolution head needs the images (image > 0): give them")
-        target, source = self.quarter(torch.cat(images)).chunk(2)
-        return target, source
-
-    def _path(self, flow: Tensor, features: Tensor, pair: tuple[Tensor, Tensor] | None) -> Tensor:
-        if pair is not None:
-            target, source = pair
+    def _path(
+        self, flow: Tensor, features: Tensor, target: Tensor | None, source: Tensor | None
+    ) -> Tensor:
+        if target is not None and source is not None:
             positions = cell_positions(flow.shape[2], flow.shape[3], flow) + flow
             found = LocalCorrelation(target, source, 1)(positions, self.config.radius)
             features = features + functional.relu(self.compare(torch.cat([found, target], 1)))

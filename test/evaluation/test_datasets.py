@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from zeroco_ros.errors import ConfigError, ImageError
-from zeroco_ros.evaluation.datasets import find_sets, read_homography
+from zeroco_ros.evaluation.datasets import fewer, find_sets, read_homography
 from zeroco_ros.media.flow_files import write_flo
 from zeroco_ros.media.images import write_image
 from zeroco_ros.media.panels import warped
@@ -88,6 +88,18 @@ def test_hpatches_layout_is_found_in_both_sizes(tmp_path: Path) -> None:
     assert np.allclose(pair.flow, (-3, 0)) and pair.valid.sum() == 30 * 37
     small = sets["hpatches-240-III"].loaders[0]()
     assert small.target.shape == (240, 240, 3) and np.allclose(small.flow, (-18, 0), atol=1e-4)
+    assert {flow_set.part_of for flow_set in sets.values()} == {"hpatches", "hpatches-240"}
+    for kind in ("hpatches", "hpatches-240"):
+        assert [one.part_of for one in find_sets(tmp_path, dataset=kind)] == [kind] * 5
+    with pytest.raises(ConfigError, match=r"no flow data .*info_ETH3D_files"):
+        find_sets(tmp_path, dataset="eth3d")
+
+
+def test_fewer_pairs_are_spread_over_the_set(own_data: Path) -> None:
+    (flow_set,) = find_sets(own_data)
+    assert fewer(flow_set, None) is flow_set and fewer(flow_set, 2) is flow_set
+    one = fewer(flow_set, 1)
+    assert [pair.name for pair in one] == ["a"] and "1 of 2 pairs" in one.about
 
 
 def test_wrong_folders_and_names_are_told(tmp_path: Path, own_data: Path) -> None:

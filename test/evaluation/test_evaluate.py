@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from zeroco_ros.errors import ConfigError, ImageError
+from zeroco_ros.evaluation.confidence import pooled
+from zeroco_ros.evaluation.cost import Cost
 from zeroco_ros.evaluation.datasets import FlowSet, find_sets
 from zeroco_ros.evaluation.evaluate import evaluate
 from zeroco_ros.evaluation.methods import Estimate, Method, make_method
@@ -46,8 +49,8 @@ def _constant(name: str, dx: float, dy: float, uncertain: bool = False) -> Metho
         shape = target.shape[:2]
         flow = np.tile(np.float32([dx, dy]), (*shape, 1))
         flow[: shape[0] // 2] += 8
-        doubt = np.repeat([1.0, 0.0], shape[0] // 2)[:, None] * np.ones(shape)
-        return Estimate(flow, {"confidence": doubt} if uncertain else {})
+        confidence = np.float32(np.repeat([0, 1], shape[0] // 2)[:, None] * np.ones(shape))
+        return Estimate(flow, confidence) if uncertain else Estimate(flow, failed=True)
 
     return Method(name, f"always {dx}, {dy}", estimate)
 
@@ -69,9 +72,31 @@ def test_results_keep_pairs_sizes_and_uncertainty(shifted: FlowSet) -> None:
     assert seen[0] == "shifted pair0 good"
     assert [pair.pair for pair in good.pairs] == ["pair0", "pair1"]
     assert good.pairs[0].score.epe == pytest.approx(np.hypot(8, 8) / 2)
-    # half of the pixels are wrong and known to be: nothing is left after removing them
-    assert good.pairs[0].sparsification["confidence"] < 0.4
-    assert plain.sparsification == {}
+    # half of the pixels are wrong and known to be: the ranking is the oracle's
+    assert good.pairs[0].curves["confidence"].ause == pytest.approx(0, abs=1e-9)
+    assert good.ause["confidence"] < 0.3 and plain.ause == {}
+    # on the second pair the "right" half is wrong by (5, -3) too
+    assert good.confidence is not None and good.confidence.accuracy == pytest.approx(0.25)
+    assert good.confidence.mean_confidence == pytest.approx(0.5)
+    assert good.confidence.brier == pytest.approx(0.25)
+    assert plain.confidence is None and (good.failures, plain.failures) == (0, 2)
+
+
+def test_parts_of_a_set_are_followed_by_the_whole(shifted: FlowSet) -> None:
+    first, second = (
+        replace(shifted, name=name, loaders=(loader,), part_of="both")
+        for name, loader in zip("ab", shifted.loaders, strict=True)
+    )
+    other = replace(shifted, name="other")
+    methods = [make_method("zero"), _constant("good", 3, -2, uncertain=True)]
+    results = evaluate([first, second, other], methods)
+    assert [result.name for result in results] == ["a", "b", "both", "other"]
+    whole, once = results[2].methods, results[3].methods
+    assert [row.score for row in whole] == [row.score for row in once]
+    assert whole[1].ause == once[1].ause and "a, b" in results[2].about
+    assert [one.name for one in evaluate([first, other], methods[:1])] == ["a", "other"]
+    # the whole's pixels are those of its parts: they count once
+    assert pooled(results)["good"].count.sum() == 2 * whole[0].score.valid
 
 
 def test_reports_tell_the_same_numbers(shifted: FlowSet) -> None:
@@ -88,6 +113,40 @@ def test_reports_tell_the_same_numbers(shifted: FlowSet) -> None:
     again = json.loads(json.dumps(report))
     assert again["sets"][0]["methods"]["good"]["aepe"] == results[0].methods[0].score.aepe
     assert len(again["sets"][0]["methods"]["plain"]["per_pair"]) == 2
+    assert again["sets"][0]["methods"]["good"]["calibration"]["brier"] == pytest.approx(0.25)
+    assert again["sets"][0]["methods"]["plain"]["calibration"] is None
+    assert "failures" in text and "AEPE / DIS" not in text
+
+
+def test_ratio_to_dis_stands_where_dis_does(shifted: FlowSet) -> None:
+    dis = Method("dis", "a stand-in", _constant("", 3, -1).estimate)
+    (result,) = evaluate([shifted], [make_method("zero"), dis])
+    zero, other = (row.score.aepe for row in result.methods)
+    (line,) = [line for line in as_text([result]).splitlines() if "AEPE / DIS" in line]
+    assert line.split()[-2:] == [f"{zero / other:.2f}", "1.00"]
+
+
+def test_published_numbers_stand_beside_and_are_marked(shifted: FlowSet) -> None:
+    methods = [make_method("zero")]
+    results = evaluate([replace(shifted, name="hpatches-240-I")], methods)
+    page, report = as_markdown(results, methods, {}), as_json(results, methods, {})
+    assert "Published numbers, not measured here" in page
+    assert "| hpatches-240-I | ZeroCo zero-shot with zoom-in | 5.07 | ZeroCo, CVPR 2025 |" in page
+    assert [entry["aepe"] for entry in report["published"]] == [5.07]
+    assert "Published" not in as_markdown(evaluate([shifted], methods), methods, {})
+
+
+def test_costs_are_a_table_of_their_own(shifted: FlowSet) -> None:
+    methods = [make_method("zero")]
+    results = evaluate([shifted], methods)
+    costs = [
+        Cost("zero", (96, 128), {1: 0.5, 2: 0.25}, 300.4, 200.0),
+        Cost("bare", (96, 128), {1: 0.1, 2: 0.1}, None, None),
+    ]
+    page, report = as_markdown(results, methods, {}, costs), as_json(results, methods, {}, costs)
+    for row in ("| ms, 1 thread | 500 | 100 |", "| memory MB | 300 (200) | - |"):
+        assert row in page
+    assert json.loads(json.dumps(report))["costs"][0]["seconds"] == {"1": 0.5, "2": 0.25}
 
 
 def test_a_pair_without_truth_and_an_unknown_method_are_told() -> None:

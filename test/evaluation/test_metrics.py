@@ -55,6 +55,17 @@ def test_set_score_weighs_pairs_equally_and_pools_pixels() -> None:
     assert total.fl_all == pytest.approx(0.5) and total.valid == 12 and total.pairs == 2
 
 
+def test_groups_are_averaged_before_the_set() -> None:
+    """ETH3D: images within a sequence first, then the sequences."""
+    valid = np.ones((1, 2), dtype=bool)
+    scores = [score_pair(*_wrong_by([error] * 2), valid) for error in (1.0, 3.0, 10.0)]
+    total = score_set(scores, ["a", "a", "b"])
+    assert total.aepe == pytest.approx(6) and total.pairs == 3 and total.valid == 6
+    assert total.pck == pytest.approx((0.25, 0.5, 0.5)) and total.fl_all == pytest.approx(0.5)
+    assert total.pck_pooled == pytest.approx((1 / 3, 2 / 3, 2 / 3))
+    assert score_set(scores, ["a"] * 3) == score_set(scores)
+
+
 def test_nothing_to_score_is_an_error() -> None:
     estimate, truth = _wrong_by([1.0])
     with pytest.raises(ValueError, match="no valid pixel"):
@@ -86,3 +97,12 @@ def test_unknown_uncertainty_is_removed_first() -> None:
     doubt = np.array([0.1, 0.2, np.inf, np.nan, 0.0])
     curve = sparsification(error, doubt, steps=4)
     assert curve.error == pytest.approx([1, (11 / 3) / 5, 0.2, 0.2])
+
+
+def test_equal_uncertainty_is_removed_in_no_order() -> None:
+    """A measure that says nothing scores 1, wherever the errors lie in the image."""
+    error = np.concatenate([np.zeros(500), np.full(500, 8.0)])
+    constant = sparsification(error, np.zeros(1000))
+    assert constant.error == pytest.approx(np.ones(50)) and constant.area == pytest.approx(1)
+    halves = sparsification(error, np.repeat([0.0, 1.0], 500))
+    assert halves.ause == pytest.approx(0, abs=1e-9)

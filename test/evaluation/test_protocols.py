@@ -7,7 +7,6 @@ import pytest
 
 from zeroco_ros.evaluation.protocols import (
     FlowPair,
-    eth3d_mean,
     homography_flow,
     hpatches_pair,
     leads_inside,
@@ -82,7 +81,3 @@ def test_bounds_are_the_outer_pixel_centers() -> None:
     flow[1, 0] = (-0.01, 0)
     inside = leads_inside(flow, 3, 4)
     assert np.argwhere(~inside).tolist() == [[0, 1], [1, 0], [2, 3]]
-
-
-def test_eth3d_averages_images_within_sequences_first() -> None:
-    assert eth3d_mean([[1.0, 3.0], [10.0]]) == 6.0

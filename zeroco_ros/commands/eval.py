@@ -1,82 +1,221 @@
-"""`zeroco eval`: accuracy and time on data with ground truth, beside classical methods."""
+"""`zeroco eval`: accuracy, robustness and confidence on data with ground truth."""
 
 from __future__ import annotations
 
 import argparse
-import datetime
-import json
-import os
-import shlex
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from zeroco_ros.commands.eval_files import run_facts, write_json, write_page, write_picture
 from zeroco_ros.errors import ConfigError
 
-HELP = "accuracy and time on data with ground truth, beside classical methods"
+HELP = "accuracy, robustness and confidence on data with ground truth, beside classical methods"
 DESCRIPTION = """\
 `zeroco eval flow --data DIR` scores flow methods side by side: AEPE and PCK 1, 3, 5
-on the visible pixels, and time per pair.
+on the visible pixels, ratio to OpenCV's DIS, time, memory, rank quality and
+calibration of the confidence.
+`zeroco eval robustness --data DIR -o OUT` turns, scales, over-exposes, blurs and
+compresses the second image more and more: error curves as table and picture.
+`zeroco eval confidence --data DIR -o OUT` compares the confidence with what is right:
+reliability diagrams, calibration error, Brier score, sparsification.
 
-Methods: the presets (fast, default, accurate, paper), coarse (default without
-refinement), dis and farneback (OpenCV), zero (no motion).
+Methods: the presets (fast, default, accurate, paper); parts of `default`: coarse (without
+learned head and refinement), coarse-dis (without learned head), head (without
+refinement); dis and farneback (OpenCV), sift (a homography through SIFT matches),
+zero (no motion).
 DIR may hold flow/, homography/ and stereo/ folders as the developers' evaluation data
 does, pairs NAME_img1.png, NAME_img2.png, NAME_flow.flo (and NAME_visible.png, 255 where
-to score), or the HPatches sequences."""
-_METHODS = "default,fast,accurate,coarse,dis,farneback"
+to score), the HPatches sequences, or ETH3D with info_ETH3D_files/.
+--dataset names what is looked for: auto (whatever DIR holds), hpatches, hpatches-240,
+eth3d, procedural (held-out pairs of the training world; needs no DIR), or several."""
+_METHODS = {
+    "flow": "default,fast,accurate,coarse,dis,farneback,sift",
+    "robustness": "default,dis",
+    "confidence": "default,fast,accurate,coarse",
+}
+_THREADS = (1, 2)  # of the time and memory table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
     add = parser.add_argument
-    add("what", choices=("flow",), help="what is evaluated")
-    add("--data", required=True, metavar="DIR", help="folder of the data")
-    add("--methods", default=_METHODS, metavar="A,B", help=f"default: {_METHODS}")
+    add("what", choices=tuple(_METHODS), help="what is evaluated")
+    add("--data", metavar="DIR", help="folder of the data")
+    add("--dataset", default="auto", metavar="A,B", help="kind of data (default: auto)")
+    add("--methods", metavar="A,B", help="methods side by side (default: depends on what)")
     add("--sets", metavar="A,B", help="only these sets (default: all that DIR has)")
+    add("--pairs", type=int, metavar="N", help="at most N pairs of each set (robustness: 2)")
+    add("--changes", metavar="A,B", help="robustness: only these changes (default: all)")
     add("--weights", default="default", metavar="NAME|FILE", help="default: default")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add("--threads", type=int, metavar="N", help="CPU threads of torch and OpenCV")
+    add("--no-cost", action="store_true", help="flow: leave out the time and memory table")
+    add("-o", "--out", metavar="DIR", help="write WHAT.json, WHAT.md and WHAT.png there")
     add("--json", metavar="FILE", help="write everything that was measured as JSON")
     add("--markdown", metavar="FILE", help="write the table as a page")
+    add("--picture", metavar="FILE", help="robustness, confidence: write the curves as PNG")
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate, print the table, and write what was asked for."""
-    from zeroco_ros.evaluation.datasets import find_sets
-    from zeroco_ros.evaluation.methods import NAMES, make_method
-    from zeroco_ros.media.atomic import ensure_writable
+    from zeroco_ros.evaluation.methods import make_method
 
-    for path in (args.json, args.markdown):
-        if path:
-            ensure_writable(path)
-    names = _listed(args.methods, "--methods")
-    for name in names:
-        if name not in NAMES:
-            raise ConfigError(f"unknown method {name!r}: use some of {', '.join(NAMES)}")
-    sets = find_sets(args.data, _listed(args.sets, "--sets") if args.sets else None)
+    _complete(args)
+    names, sets = _names(args), _sets(args)
     if args.threads is not None:
         _limit_threads(args.threads)
     methods = [make_method(name, args.weights, args.device, args.threads) for name in names]
+    return {"flow": _flow, "robustness": _robustness, "confidence": _confidence}[args.what](
+        args, sets, methods
+    )
 
-    from tqdm import tqdm
 
+def _flow(args: argparse.Namespace, sets: list[Any], methods: list[Any]) -> int:
     from zeroco_ros.evaluation.evaluate import evaluate
     from zeroco_ros.evaluation.report import as_json, as_markdown, as_text
 
-    total = sum(map(len, sets)) * len(methods)
-    with tqdm(total=total, unit="estimate", disable=None, leave=False, file=sys.stderr) as bar:
+    costed = [] if args.no_cost else methods
+    with _progress(sum(map(len, sets)) * len(methods) + len(costed)) as advance:
+        results = evaluate(sets, methods, advance)
+        costs = _costs(args, sets, costed, advance)
+    print(as_text(results, costs))
+    facts = run_facts(args)
+    write_json(args, as_json(results, methods, facts, costs))
+    write_page(args, lambda _: as_markdown(results, methods, facts, costs))
+    return 0
 
-        def advance(text: str) -> None:
-            bar.set_postfix_str(text, refresh=False)
-            bar.update()
 
+def _costs(
+    args: argparse.Namespace, sets: list[Any], methods: list[Any], advance: Callable[[str], None]
+) -> list[Any]:
+    """Time and memory on one pair: the first of 640x480 among the sets' first ones, if any."""
+    from zeroco_ros.evaluation.cost import measure_cost
+
+    if not methods:
+        return []
+    firsts = [flow_set.loaders[0]() for flow_set in sets]
+    pair = next((one for one in firsts if one.target.shape[:2] == (480, 640)), firsts[0])
+    costs = []
+    for method in methods:
+        advance(f"time and memory of {method.name}")
+        images = pair.target, pair.source
+        costs.append(measure_cost(method.name, *images, _THREADS, args.weights, args.device))
+    return costs
+
+
+def _robustness(args: argparse.Namespace, sets: list[Any], methods: list[Any]) -> int:
+    from zeroco_ros.evaluation.perturb import PERTURBATIONS
+    from zeroco_ros.evaluation.plots import curves_picture
+    from zeroco_ros.evaluation.robustness import (
+        as_json,
+        as_markdown,
+        as_text,
+        degradation,
+        estimates,
+    )
+
+    chosen = _listed(args.changes, "--changes") if args.changes else list(PERTURBATIONS)
+    unknown = [name for name in chosen if name not in PERTURBATIONS]
+    if unknown:
+        known = ", ".join(PERTURBATIONS)
+        raise ConfigError(f"unknown change {', '.join(unknown)}: use some of {known}")
+    kinds = [PERTURBATIONS[name] for name in chosen]
+    pairs = {flow_set.name: list(flow_set) for flow_set in sets}
+    total = estimates(kinds, sum(map(len, pairs.values())), len(methods))
+    with _progress(total) as advance:
+        curves = degradation(pairs, methods, kinds, advance)
+    print(as_text(curves))
+    facts = run_facts(args)
+    write_json(args, as_json(curves, methods, facts))
+    write_picture(args, lambda: curves_picture(curves))
+    write_page(args, lambda picture: as_markdown(curves, methods, facts, picture))
+    return 0
+
+
+def _confidence(args: argparse.Namespace, sets: list[Any], methods: list[Any]) -> int:
+    from zeroco_ros.evaluation.confidence import as_json, as_markdown, as_text, pooled
+    from zeroco_ros.evaluation.evaluate import evaluate
+    from zeroco_ros.evaluation.methods import OURS
+    from zeroco_ros.evaluation.plots import reliability_picture
+
+    without = [method.name for method in methods if method.name not in OURS]
+    if without:
+        known = ", ".join(OURS)
+        raise ConfigError(f"{', '.join(without)} has no confidence: use some of {known}")
+    with _progress(sum(map(len, sets)) * len(methods)) as advance:
         results = evaluate(sets, methods, advance)
     print(as_text(results))
-    facts = _facts(args)
-    if args.json:
-        _write(args.json, json.dumps(as_json(results, methods, facts), indent=1) + "\n")
-    if args.markdown:
-        _write(args.markdown, as_markdown(results, methods, facts))
+    facts = run_facts(args)
+    write_json(args, as_json(results, methods, facts))
+    write_picture(args, lambda: reliability_picture(pooled(results)))
+    write_page(args, lambda picture: as_markdown(results, methods, facts, picture))
     return 0
+
+
+def _complete(args: argparse.Namespace) -> None:
+    """Fill in what depends on other options, and refuse what cannot be written."""
+    from zeroco_ros.media.atomic import ensure_writable
+
+    if args.out:
+        folder = Path(args.out)
+        args.json = args.json or str(folder / f"{args.what}.json")
+        args.markdown = args.markdown or str(folder / f"{args.what}.md")
+        if args.what != "flow":
+            args.picture = args.picture or str(folder / f"{args.what}.png")
+    if args.picture and args.what == "flow":
+        raise ConfigError("--picture belongs to robustness and confidence: flow is a table")
+    if args.picture:
+        from zeroco_ros.evaluation.plots import check_plotting
+
+        check_plotting()
+    for path in (args.json, args.markdown, args.picture):
+        if path:
+            ensure_writable(path)
+    if args.pairs is None and args.what == "robustness":
+        args.pairs = 2
+    if args.pairs is not None and args.pairs < 1:
+        raise ConfigError(f"--pairs is {args.pairs}: give a whole number from 1")
+
+
+def _names(args: argparse.Namespace) -> list[str]:
+    from zeroco_ros.evaluation.methods import NAMES
+
+    text = _METHODS[args.what] if args.methods is None else args.methods
+    names = _listed(text, "--methods")
+    for name in names:
+        if name not in NAMES:
+            raise ConfigError(f"unknown method {name!r}: use some of {', '.join(NAMES)}")
+    return names
+
+
+def _sets(args: argparse.Namespace) -> list[Any]:
+    """The sets that --dataset, --data and --sets name, with at most --pairs pairs."""
+    from zeroco_ros.commands.eval_procedural import procedural_sets
+    from zeroco_ros.evaluation.datasets import DATASETS, fewer, find_sets
+
+    kinds = _listed(args.dataset, "--dataset")
+    unknown = [kind for kind in kinds if kind not in (*DATASETS, "procedural")]
+    if unknown:
+        known = ", ".join((*DATASETS, "procedural"))
+        raise ConfigError(f"unknown --dataset {', '.join(unknown)}: use some of {known}")
+    sets: list[Any] = []
+    for kind in kinds:
+        if kind == "procedural":
+            sets += procedural_sets()
+        elif not args.data:
+            raise ConfigError("--data is missing: give the folder of the evaluation data")
+        else:
+            sets += find_sets(args.data, dataset=kind)
+    if args.sets:
+        wanted, known = _listed(args.sets, "--sets"), [one.name for one in sets]
+        absent = [name for name in wanted if name not in known]
+        if absent:
+            raise ConfigError(f"unknown set {', '.join(absent)}: there are {', '.join(known)}")
+        sets = [one for one in sets if one.name in wanted]
+    return [fewer(one, args.pairs) for one in sets]
 
 
 def _listed(text: str, option: str) -> list[str]:
@@ -94,37 +233,15 @@ def _limit_threads(threads: int) -> None:
     cv2.setNumThreads(threads)
 
 
-def _facts(args: argparse.Namespace) -> dict[str, str]:
-    """Command line, date, machine, versions and weights: what a number needs beside it."""
-    import hashlib
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[str], None]]:
+    """A progress bar on stderr, if that is a terminal; called with a text before each step."""
+    from tqdm import tqdm
 
-    import cv2
+    with tqdm(total=total, unit="estimate", disable=None, leave=False, file=sys.stderr) as bar:
 
-    from zeroco_ros import __version__
-    from zeroco_ros.commands.info import cpu
-    from zeroco_ros.weights import resolve
+        def advance(text: str) -> None:
+            bar.set_postfix_str(text, refresh=False)
+            bar.update()
 
-    machine = cpu()
-    facts = {
-        "command": f"`zeroco {shlex.join(sys.argv[1:])}`",
-        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{machine['model']}, {machine['cores']} cores",
-        "versions": f"zeroco_ros {__version__}, OpenCV {cv2.__version__}",
-    }
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        digest = hashlib.sha256(resolve(args.weights).read_bytes()).hexdigest()
-        facts["versions"] += f", torch {torch.__version__}"
-        facts["threads"] = f"torch {torch.get_num_threads()}, OpenCV {cv2.getNumThreads()}"
-        facts["weights"] = f"{Path(args.weights).name}, sha256 {digest}"
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    if load is not None:
-        facts["load"] = f"{load:.1f} (mean over the last minute; this run included)"
-    return facts
-
-
-def _write(path: str, text: str) -> None:
-    from zeroco_ros.media.atomic import atomic_write
-
-    with atomic_write(path) as handle:
-        handle.write(text.encode())
+        yield advance

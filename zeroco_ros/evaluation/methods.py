@@ -1,17 +1,18 @@
-"""What can be compared: this package's presets and the classical flow of OpenCV."""
+"""What can be compared: this package's presets and parts of them, and classical flow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.estimate.config import PRESETS, preset
+from zeroco_ros.estimate.config import PRESETS, FlowConfig, preset
+from zeroco_ros.evaluation import classical
 from zeroco_ros.media.images import RGB
 
 Float = npt.NDArray[np.float32]
@@ -19,10 +20,25 @@ Float = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Estimate:
-    """flow (H, W, 2) pixels, and uncertainties (H, W) by name, where the method has them."""
+    """One method's answer for a pair.
+
+    flow: (H, W, 2) pixels. confidence: (H, W) in [0, 1] and forward_backward_error: (H, W) pixels,
+    inf where unknown; None where the method has none. failed: it had no answer, flow is zero.
+    """
 
     flow: Float
-    uncertainty: dict[str, Float]
+    confidence: Float | None = None
+    forward_backward_error: Float | None = None
+    failed: bool = False
+
+    def uncertainty(self) -> dict[str, Float]:
+        """(H, W) fields by name that rank pixels, the least certain highest."""
+        ranks = {}
+        if self.confidence is not None:
+            ranks["confidence"] = -self.confidence
+        if self.forward_backward_error is not None:
+            ranks["fb_error"] = self.forward_backward_error
+        return ranks
 
 
 @dataclass(frozen=True)
@@ -34,8 +50,45 @@ class Method:
     estimate: Callable[[RGB, RGB], Estimate]
 
 
-OURS = (*PRESETS, "coarse")
-NAMES = (*OURS, "dis", "farneback", "zero")
+@dataclass(frozen=True)
+class _Part:
+    """A variation of the preset `default`."""
+
+    about: str
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+_PARTS = {
+    "coarse": _Part(
+        "cross-attention alone: `default` without learned head and refinement",
+        {"head": "none", "refine": "none"},
+    ),
+    "coarse-dis": _Part(
+        "cross-attention refined by DIS: `default` without learned head",
+        {"head": "none", "refine": "dis"},
+    ),
+    "head": _Part("`default` without refinement after the learned head", {"refine": "none"}),
+}
+_CLASSICAL: dict[str, tuple[str, Callable[[RGB, RGB], Float | None]]] = {
+    "dis": ("OpenCV DIS, medium preset, full resolution", classical.dis),
+    "farneback": (
+        "OpenCV Farneback, 5 levels, window 15, 3 iterations, polynomials over 7 px",
+        classical.farneback,
+    ),
+    "sift": (
+        "OpenCV SIFT, mutual nearest neighbors with ratio test 0.8, MAGSAC homography at 3 px; "
+        "the homography is its flow everywhere, so it cannot express parallax; "
+        "a pair without a homography counts as zero flow and as a failure",
+        classical.sift_homography,
+    ),
+    "zero": (
+        "no motion at all",
+        lambda target, source: np.zeros((*target.shape[:2], 2), np.float32),
+    ),
+}
+
+OURS = (*PRESETS, *_PARTS)
+NAMES = (*OURS, *_CLASSICAL)
 
 
 def make_method(
@@ -44,65 +97,52 @@ def make_method(
     device: str = "auto",
     threads: int | None = None,
 ) -> Method:
-    """Build a method by name: a preset, coarse (default without refinement), dis, farneback, zero.
+    """Build a method by name, one of `NAMES`.
 
     weights, device and threads are for this package's own. Raises ConfigError for another name,
     WeightsError and BackendError as FlowEstimator does.
     """
     if name in OURS:
         return _ours(name, weights, device, threads)
-    if name == "dis":
-        return Method(name, "OpenCV DIS, medium preset, full resolution", _dis)
-    if name == "farneback":
-        about = "OpenCV Farneback, 5 levels, window 15, 3 iterations, polynomials over 7 px"
-        return Method(name, about, _farneback)
-    if name == "zero":
-        return Method(name, "no motion at all", _zero)
+    if name in _CLASSICAL:
+        about, compute = _CLASSICAL[name]
+        return Method(name, about, _total(compute))
     raise ConfigError(f"unknown method {name!r}: use some of {', '.join(NAMES)}")
+
+
+def configuration(name: str) -> FlowConfig:
+    """The configuration behind a preset or a part of `default`.
+
+    Raises ConfigError if no such method runs this package's estimator.
+    """
+    if name not in _PARTS:
+        return preset(name)
+    known = {one.name for one in fields(FlowConfig)}
+    changes = {key: value for key, value in _PARTS[name].changes.items() if key in known}
+    return replace(preset("default"), **changes)
 
 
 def _ours(name: str, weights: str | Path, device: str, threads: int | None) -> Method:
     from zeroco_ros.estimate.flow import FlowEstimator
 
-    config = replace(preset("default"), refine="none") if name == "coarse" else preset(name)
+    config = configuration(name)
     estimator = FlowEstimator(config, weights=weights, device=device, threads=threads)
 
     def estimate(target: RGB, source: RGB) -> Estimate:
         result = estimator.estimate(target, source)
-        doubts = {"confidence": -result.confidence, "fb_error": result.forward_backward_error}
-        return Estimate(result.flow, doubts)
+        return Estimate(result.flow, result.confidence, result.forward_backward_error)
 
-    about = "default without refinement" if name == "coarse" else f"preset {name}"
+    about = _PARTS[name].about if name in _PARTS else f"preset {name}"
     return Method(name, f"this package, {about}", estimate)
 
 
-def _dis(target: RGB, source: RGB) -> Estimate:
-    solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    # none, not zeros: OpenCV takes another way when it is given a field, even an empty one
-    flow = solver.calc(_gray(target), _gray(source), None)  # type: ignore[call-overload]
-    return Estimate(np.asarray(flow, np.float32), {})
+def _total(compute: Callable[[RGB, RGB], Float | None]) -> Callable[[RGB, RGB], Estimate]:
+    """A method that always answers: zero flow, marked as failed, where it has nothing."""
 
+    def estimate(target: RGB, source: RGB) -> Estimate:
+        flow = compute(target, source)
+        if flow is None:
+            return Estimate(np.zeros((*target.shape[:2], 2), np.float32), failed=True)
+        return Estimate(flow)
 
-def _farneback(target: RGB, source: RGB) -> Estimate:
-    height, width = target.shape[:2]
-    flow = cv2.calcOpticalFlowFarneback(
-        prev=_gray(target),
-        next=_gray(source),
-        flow=np.zeros((height, width, 2), dtype=np.float32),
-        pyr_scale=0.5,
-        levels=5,
-        winsize=15,
-        iterations=3,
-        poly_n=7,
-        poly_sigma=1.5,
-        flags=0,
-    )
-    return Estimate(np.asarray(flow, np.float32), {})
-
-
-def _zero(target: RGB, source: RGB) -> Estimate:
-    return Estimate(np.zeros((*target.shape[:2], 2), dtype=np.float32), {})
-
-
-def _gray(image: RGB) -> RGB:
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    return estimate

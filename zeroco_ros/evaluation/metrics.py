@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -32,7 +32,7 @@ class PairScore:
 
 @dataclass(frozen=True)
 class SetScore:
-    """Means over the pairs of a set.
+    """Means over the pairs of a set, or over its groups of pairs.
 
     aepe: mean over pairs of the pair's mean error, pixels. pck: mean over pairs of the share of
     pixels within 1, 3, 5 px, in [0, 1]. pck_pooled: the same share over all pixels of all pairs.
@@ -80,10 +80,16 @@ def score_pair(flow: Float, truth: Float, valid: Bool) -> PairScore:
     )
 
 
-def score_set(scores: Sequence[PairScore]) -> SetScore:
-    """Average pair scores, each pair counting the same. Raises ValueError without a pair."""
+def score_set(scores: Sequence[PairScore], groups: Sequence[str] | None = None) -> SetScore:
+    """Average pair scores, each pair counting the same. Raises ValueError without a pair.
+
+    groups: one name for each score; aepe, pck and fl_all are then averaged over the pairs of each
+    group and after that over the groups, as ETH3D's rates over its sequences.
+    """
     if not scores:
         raise ValueError("no pair to average")
+    if groups and len(set(groups)) > 1:
+        return _grouped(scores, groups)
     valid = np.array([score.valid for score in scores], dtype=np.float64)
     correct = np.array([score.correct for score in scores], dtype=np.float64)
     per_image = (correct / valid[:, None]).mean(axis=0)
@@ -97,6 +103,20 @@ def score_set(scores: Sequence[PairScore]) -> SetScore:
         fl_all=float(outliers.mean()),
         motion=float(np.median([score.motion for score in scores])),
         valid=int(valid.sum()),
+    )
+
+
+def _grouped(scores: Sequence[PairScore], groups: Sequence[str]) -> SetScore:
+    members: dict[str, list[PairScore]] = {}
+    for score, group in zip(scores, groups, strict=True):
+        members.setdefault(group, []).append(score)
+    parts = [score_set(part) for part in members.values()]
+    pck = np.mean([part.pck for part in parts], axis=0)
+    return replace(
+        score_set(scores),
+        aepe=float(np.mean([part.aepe for part in parts])),
+        pck=(float(pck[0]), float(pck[1]), float(pck[2])),
+        fl_all=float(np.mean([part.fl_all for part in parts])),
     )
 
 
@@ -126,7 +146,8 @@ class Sparsification:
 def sparsification(error: Float, uncertainty: Float, steps: int = 50) -> Sparsification:
     """Sparsification curve of per-pixel errors under an uncertainty of the same shape.
 
-    Pixels whose error is NaN are left out; an uncertainty of inf or NaN is removed first.
+    Pixels whose error is NaN are left out; an uncertainty of inf or NaN is removed first. Pixels
+    of equal uncertainty are removed in random order: what is expected of that is what counts.
     Raises ValueError without a scored pixel.
     """
     scored = ~np.isnan(error)
@@ -139,10 +160,20 @@ def sparsification(error: Float, uncertainty: Float, steps: int = 50) -> Sparsif
     keep = np.maximum(1, np.round((1 - removed) * errors.size).astype(np.intp))
     mean = max(float(errors.mean()), 1e-12)
     curves = []
-    for order in (np.argsort(doubts, kind="stable"), np.argsort(errors, kind="stable")):
-        running = np.cumsum(errors[order]) / np.arange(1, errors.size + 1)
-        curves.append(running[keep - 1] / mean)
+    for measure in (doubts, errors):
+        order = np.argsort(measure, kind="stable")
+        running = np.cumsum(_even_ties(errors[order], measure[order]))
+        curves.append((running / np.arange(1, errors.size + 1))[keep - 1] / mean)
     return Sparsification(removed, curves[0], curves[1])
+
+
+def _even_ties(
+    errors: npt.NDArray[np.float64], measure: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Errors in the order of `measure`, those of equal measure replaced by their mean."""
+    starts = np.flatnonzero(np.concatenate([[True], measure[1:] != measure[:-1]]))
+    counts = np.diff(np.append(starts, errors.size))
+    return np.repeat(np.add.reduceat(errors, starts) / counts, counts)
 
 
 def _area(curve: npt.NDArray[np.float64], at: npt.NDArray[np.float64]) -> float:

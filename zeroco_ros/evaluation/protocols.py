@@ -7,7 +7,6 @@ centers, and a resize scales coordinates by the plain ratio of the sides.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -23,8 +22,9 @@ HPATCHES_SIDE = 240  # the reduced protocol's square
 class FlowPair:
     """A pair of images with ground truth.
 
-    target, source: (H, W, 3) uint8 RGB of one size. flow: (H, W, 2) float32 pixels from target to
-    source, NaN where unknown. valid: (H, W) bool, the pixels to score on.
+    target: (H, W, 3) and source: (Hs, Ws, 3) uint8 RGB. flow: (H, W, 2) float32 pixels from target
+    to source, NaN where unknown. valid: (H, W) bool, the pixels to score on. group: pairs of one
+    group are averaged first, then the groups of a set (ETH3D: sequences).
     """
 
     name: str
@@ -32,6 +32,7 @@ class FlowPair:
     source: RGB
     flow: npt.NDArray[np.float32]
     valid: npt.NDArray[np.bool_]
+    group: str = ""
 
 
 def homography_flow(
@@ -99,11 +100,6 @@ def sparse_flow(
     inside = ((at >= 0) & (at < (width, height))).all(axis=1)
     flow[at[inside, 1], at[inside, 0]] = (source - target)[inside]
     return flow, np.asarray(np.isfinite(flow).all(axis=-1))
-
-
-def eth3d_mean(errors: Sequence[Sequence[float]]) -> float:
-    """AEPE of one rate: errors[sequence][image], averaged over images, then over sequences."""
-    return float(np.mean([np.mean(images) for images in errors]))
 
 
 def _scaling(image: RGB, width: int, height: int) -> npt.NDArray[np.float64]:

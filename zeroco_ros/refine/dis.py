@@ -73,6 +73,19 @@ def refine_flow(
     return np.where(good, whole, flow)
 
 
+def dis_flow(target: ByteArray, source: ByteArray) -> FloatArray:
+    """DIS alone, medium preset at full resolution, of target (H, W) to source (Hs, Ws): (H, W, 2).
+
+    Both uint8 gray. What `refine_flow` is compared with: it starts from no motion.
+    """
+    rows = max(target.shape[0], source.shape[0], LEAST_SIDE)
+    columns = max(target.shape[1], source.shape[1], LEAST_SIDE)
+    first, second = _extend(target, rows, columns), _extend(source, rows, columns)
+    solver = _solver(SETTINGS["accurate"], False, threading.get_ident())
+    flow = solver.calc(first, second, None)[: target.shape[0], : target.shape[1]]
+    return np.array(flow, dtype=np.float32)
+
+
 def _run(
     target: ByteArray, source: ByteArray, start: FloatArray, settings: DisSettings
 ) -> FloatArray:

@@ -1,0 +1,71 @@
+"""What `zeroco eval` writes: facts about the run, JSON, page and picture."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def run_facts(args: argparse.Namespace) -> dict[str, str]:
+    """Command line, date, machine, versions and weights: what a number needs beside it."""
+    import hashlib
+
+    import cv2
+
+    from zeroco_ros import __version__
+    from zeroco_ros.commands.info import cpu
+    from zeroco_ros.weights import resolve
+
+    machine = cpu()
+    facts = {
+        "command": f"`zeroco {shlex.join(sys.argv[1:])}`",
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{machine['model']}, {machine['cores']} cores",
+        "versions": f"zeroco_ros {__version__}, OpenCV {cv2.__version__}",
+    }
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        digest = hashlib.sha256(resolve(args.weights).read_bytes()).hexdigest()
+        facts["versions"] += f", torch {torch.__version__}"
+        facts["threads"] = f"torch {torch.get_num_threads()}, OpenCV {cv2.getNumThreads()}"
+        facts["weights"] = f"{Path(args.weights).name}, sha256 {digest}"
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    if load is not None:
+        facts["load"] = f"{load:.1f} (mean over the last minute; this run included)"
+    return facts
+
+
+def write_json(args: argparse.Namespace, report: dict[str, Any]) -> None:
+    """Write --json, if that is wanted."""
+    if args.json:
+        _write(args.json, (json.dumps(report, indent=1) + "\n").encode())
+
+
+def write_page(args: argparse.Namespace, page: Callable[[str | None], str]) -> None:
+    """Write --markdown, if that is wanted: `page` of the picture's path from there, or None."""
+    if args.markdown:
+        folder = Path(args.markdown).absolute().parent
+        link = None
+        if args.picture:
+            link = Path(os.path.relpath(Path(args.picture).absolute(), folder)).as_posix()
+        _write(args.markdown, page(link).encode())
+
+
+def write_picture(args: argparse.Namespace, picture: Callable[[], bytes]) -> None:
+    """Write --picture, if that is wanted, as `picture` makes it."""
+    if args.picture:
+        _write(args.picture, picture())
+
+
+def _write(path: str, content: bytes) -> None:
+    from zeroco_ros.media.atomic import atomic_write
+
+    with atomic_write(path) as handle:
+        handle.write(content)

@@ -1,0 +1,43 @@
+"""AEPE that the papers print, to stand beside what is measured here; never measured here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ZEROCO = "ZeroCo, CVPR 2025"
+
+
+@dataclass(frozen=True)
+class Published:
+    """AEPE in pixels of a method on a set, as `source` prints it."""
+
+    flow_set: str
+    method: str
+    aepe: float
+    source: str = ZEROCO
+
+
+_ZERO_SHOT = "ZeroCo zero-shot with zoom-in"
+_PARTS = zip(("I", "II", "III", "IV", "V"), (5.07, 7.16, 10.19, 11.37, 13.26), strict=True)
+
+PUBLISHED = (
+    *(Published(f"hpatches-240-{part}", _ZERO_SHOT, aepe) for part, aepe in _PARTS),
+    Published("hpatches-240", _ZERO_SHOT, 9.41),
+    Published("hpatches-240", "ZeroCo zero-shot, reciprocity alone", 10.24),
+    Published("hpatches-240", "ZeroCo zero-shot, plain", 10.85),
+    Published("hpatches", "ZeroCo zero-shot", 35.39),
+    Published("hpatches", "ZeroCo-finetuned", 15.77),
+    Published("hpatches", "ZeroCo-flow", 13.61),
+    Published("hpatches", "MASt3R", 17.01),
+    Published("hpatches", "PDC-Net+", 18.91),
+    Published("eth3d", "ZeroCo zero-shot", 12.72),
+    Published("eth3d", "ZeroCo-finetuned", 4.74),
+    Published("eth3d", "ZeroCo-flow", 2.88),
+    Published("eth3d", "MASt3R", 2.62),
+    Published("eth3d", "PDC-Net+", 3.14),
+)
+
+
+def published_for(names: list[str]) -> list[Published]:
+    """The published numbers of the sets named."""
+    return [entry for entry in PUBLISHED if entry.flow_set in names]

@@ -1,0 +1,303 @@
+"""Training of a flow head on a frozen backbone."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from zeroco_ros.croco.checkpoint import LoadedCroco, load_croco
+from zeroco_ros.croco.descriptors import Encoding
+from zeroco_ros.croco.model import CroCo
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.heads.features import Level
+from zeroco_ros.heads.recurrent import HeadFlow, RecurrentHead
+from zeroco_ros.matching.argmax import match_volume
+from zeroco_ros.matching.cost_volume import attention_volume, reciprocal_volume
+from zeroco_ros.matching.flow import PATCH, token_flow
+from zeroco_ros.training.checkpoints import load_state, save_state
+from zeroco_ros.training.flow_losses import FlowLoss, flow_loss
+from zeroco_ros.training.flow_pairs import DenseBatch, dense_batch
+from zeroco_ros.training.flow_recipe import FlowRecipe, View
+from zeroco_ros.training.flow_shards import DenseSource
+from zeroco_ros.training.holdout import HeldOut, held_out_sets
+from zeroco_ros.training.memory import keep_freed_memory
+from zeroco_ros.training.parallel import Team
+from zeroco_ros.training.train import git_commit, has_bf16
+
+
+@dataclass(frozen=True)
+class FlowRunOptions:
+    """Where and how a run is executed.
+
+    out: run folder; backbone: weights whose coarse match the head refines; minutes: end after this
+    much training time instead of after the recipe's steps; textures: folder of further pictures;
+    held_out: pairs per held-out set (0: none).
+    """
+
+    out: Path
+    backbone: str = "default"
+    minutes: float | None = None
+    textures: str | None = None
+    threads: int | None = None
+    resume: bool = False
+    held_out: int = 24
+    progress: bool = True
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Coarse:
+    """A batch of coarse matches: flow (N, 2, h, w) pixels, mass (N, 1, h, w) in [0, 1]."""
+
+    flow: Tensor
+    mass: Tensor
+
+
+class CoarseMatcher:
+    """The frozen backbone's match of image pairs, both directions, as the estimator reads it."""
+
+    def __init__(self, loaded: LoadedCroco) -> None:
+        self.model: CroCo = loaded.model
+        self.beta = float(loaded.metadata.get("matching", {}).get("beta", 0.1))
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor, reduce: int = 1) -> Coarse:
+        """images (2, B, 3, H, W) -> matches of 2 B directions, view 0's pixels first.
+
+        reduce: the backbone sees the images this much smaller.
+        """
+        flat = images.flatten(0, 1)
+        if reduce > 1:
+            flat = functional.avg_pool2d(flat, reduce)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16()):
+            both = self.model.encode(flat)
+            target, source = (Encoding(tokens, both.grid) for tokens in both.tokens.chunk(2))
+            pair = self.model.decode_pair(target, source)
+        ahead = attention_volume(pair.forward.queries, pair.forward.keys)
+        back = attention_volume(pair.backward.queries, pair.backward.keys)
+        volume = reciprocal_volume(ahead, back)
+        volume = torch.cat([volume, volume.transpose(1, 2)])
+        match = match_volume(volume, both.grid, "window", self.beta)
+        flow = token_flow(match.position, both.grid).permute(0, 3, 1, 2) * (PATCH * reduce)
+        return Coarse(flow, match.mass.view(-1, 1, *both.grid))
+
+
+def run_head(head: RecurrentHead, images: Tensor, coarse: Coarse) -> HeadFlow:
+    """Both directions of a batch: images (2, B, 3, H, W), results for 2 B directions."""
+    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16()):
+        levels = head.encode(images.flatten(0, 1))
+        count = images.shape[1]
+        swapped = (swap(levels[0], count), swap(levels[1], count))
+        result: HeadFlow = head(levels, swapped, coarse.flow, coarse.mass)
+        return result
+
+
+def swap(level: Level, count: int) -> Level:
+    """The other image's features of each of 2 `count` images."""
+    return Level(level.match.roll(count, 0), level.context.roll(count, 0))
+
+
+def disturbed(coarse: Coarse, generator: torch.Generator) -> Coarse:
+    """Coarse matches of a weaker backbone: noise of one strength per pair, some random tokens."""
+    shape = coarse.flow.shape
+    strength = 12 * torch.rand(shape[0], 1, 1, 1, generator=generator) ** 2
+    noise = strength * torch.randn(shape, generator=generator)
+    lost = torch.rand(shape[0], 1, *shape[2:], generator=generator) < 0.06
+    far = 60 * torch.randn(shape, generator=generator)
+    return Coarse(coarse.flow + torch.where(lost, far, noise), coarse.mass)
+
+
+class FlowTrainer:
+    """One run: head, moving average, optimizer and how far it has come."""
+
+    def __init__(self, recipe: FlowRecipe, options: FlowRunOptions) -> None:
+        self.team = Team()
+        self.recipe, self.options = recipe, options
+        torch.manual_seed(recipe.seed)
+        loaded = load_croco(options.backbone)
+        self.backbone_sha256 = loaded.sha256
+        self.matcher = CoarseMatcher(loaded)
+        self.head, self.average = RecurrentHead(recipe.head), RecurrentHead(recipe.head)
+        self.average.load_state_dict(self.head.state_dict())
+        plan = recipe.optimizer
+        groups = [
+            {
+                "params": [p for p in self.head.parameters() if p.ndim > 1],
+                "weight_decay": plan.weight_decay,
+            },
+            {"params": [p for p in self.head.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, lr=plan.lr, betas=plan.betas)
+        self.step, self.seconds, self.pairs = 0, 0.0, 0
+        self.unshared = 0.0  # seconds that the other processes do not know of yet
+        self.path = options.out / "checkpoint.pt"
+
+    def resume(self) -> None:
+        """Continue from the run folder's checkpoint; ConfigError if there is none that fits."""
+        state = load_state(self.path)
+        if state is None:
+            raise ConfigError(f"no checkpoint in {self.path.parent}: start without --resume")
+        if state["recipe"] != json.dumps(self.recipe.to_dict()):
+            raise ConfigError(f"{self.path} was made with another recipe: use that one or --out")
+        self.head.load_state_dict(state["head"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds, self.pairs = state["step"], state["seconds"], state["pairs"]
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        state = {
+            "recipe": json.dumps(self.recipe.to_dict()),
+            "head": self.head.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "pairs": self.pairs,
+            "backbone": self.backbone_sha256,
+        }
+        save_state(self.path, state)
+
+    def progress(self) -> float:
+        """How much of the run is done, 0 to 1."""
+        if self.options.minutes is not None:
+            return min(1.0, self.seconds / (60 * self.options.minutes))
+        return self.step / self.recipe.steps
+
+    def rate(self) -> float:
+        """Learning rate of the next step: linear warm-up, then half a cosine."""
+        plan = self.recipe.optimizer
+        warm = min(1.0, (self.step + 1) / plan.warmup)
+        cosine = 0.5 * (1 + math.cos(math.pi * self.progress()))
+        return plan.lr * warm * (plan.final + (1 - plan.final) * cosine)
+
+    def update(self, batch: DenseBatch, view: View) -> FlowLoss:
+        """One optimizer step on both directions of a batch."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        coarse = self.matcher(batch.images, view.coarse)
+        generator = torch.Generator().manual_seed(
+            (self.recipe.seed * 1_000_003 + self.step) * 64 + self.team.rank
+        )
+        if torch.rand((), generator=generator) < self.recipe.loss.disturb:
+            coarse = disturbed(coarse, generator)
+        result = run_head(self.head, batch.images, coarse)
+        loss = flow_loss(
+            result, batch.flow.flatten(0, 1), batch.visible.flatten(0, 1), self.recipe.loss
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        clock = self.seconds + self.unshared
+        self.seconds = self.team.average_gradients(self.head.parameters(), clock)
+        self.unshared = 0.0
+        nn.utils.clip_grad_norm_(self.head.parameters(), self.recipe.optimizer.clip)
+        self.optimizer.step()
+        self.step += 1
+        self.pairs += batch.images.shape[1] * self.team.size
+        self.blend()
+        return loss
+
+    @torch.no_grad()
+    def blend(self) -> None:
+        """Moving average of the weights, short at the start."""
+        decay = min(self.recipe.optimizer.ema, (1 + self.step) / (10 + self.step))
+        averages: list[Tensor] = list(self.average.parameters())
+        torch._foreach_lerp_(averages, list[Tensor](self.head.parameters()), 1 - decay)
+
+
+@torch.no_grad()
+def head_errors(
+    head: RecurrentHead, matcher: CoarseMatcher, sets: dict[str, HeldOut]
+) -> dict[str, dict[str, float]]:
+    """Mean end-point error of visible pixels per held-out set, of the head and the coarse one."""
+    found: dict[str, dict[str, float]] = {"head": {}, "coarse": {}}
+    for name, held in sets.items():
+        errors: dict[str, list[float]] = {"head": [], "coarse": []}
+        for images, flow, visible in zip(held.images, held.flow, held.visible, strict=True):
+            pair = images[:, None]
+            coarse = matcher(pair)
+            dense = run_head(head, pair, coarse).flow[:1].permute(0, 3, 1, 2)
+            for kind, wide in (("head", dense), ("coarse", coarse.flow[:1])):
+                guess = functional.interpolate(wide, visible.shape, mode="bilinear")
+                error = (guess[0].permute(1, 2, 0) - flow).norm(dim=2)
+                errors[kind].append(float(error[visible].mean()))
+        for kind, values in errors.items():
+            found[kind][name] = round(sum(values) / len(values), 3)
+    return found
+
+
+def train_flow(recipe: FlowRecipe, options: FlowRunOptions) -> FlowTrainer:
+    """Run or resume a recipe to its end; the run folder then holds checkpoint and log."""
+    keep_freed_memory()
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    trainer = FlowTrainer(recipe, options)
+    leads = trainer.team.leads
+    if options.resume:
+        trainer.resume()
+    elif trainer.path.exists():
+        raise ConfigError(f"{trainer.path} exists: continue it with --resume or use another --out")
+    elif leads:
+        facts = {
+            "command": options.command,
+            "commit": git_commit(),
+            "textures": options.textures is not None,
+            "processes": trainer.team.size,
+            "backbone": trainer.backbone_sha256,
+        }
+        (options.out / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    sets = held_out_sets(options.held_out) if options.held_out and leads else {}
+    run_flow_steps(trainer, sets)
+    if leads:
+        trainer.save()
+    return trainer
+
+
+def run_flow_steps(trainer: FlowTrainer, sets: dict[str, HeldOut]) -> None:
+    """All remaining steps, with pairs from a background process."""
+    recipe, options = trainer.recipe, trainer.options
+    log = options.out / "log.jsonl"
+    total = recipe.steps if options.minutes is None else None
+    bar = tqdm(total=total, disable=not (options.progress and trainer.team.leads), mininterval=2)
+    mean = {"error": 0.0, "certainty": 0.0, "total": 0.0}
+    pairs = options.out / "pairs"
+    with DenseSource(recipe, pairs, options.textures, trainer.step, trainer.team) as source:
+        while trainer.progress() < 1:
+            started = time.monotonic()
+            rng, view, samples = source.draw(trainer.step)
+            loss = trainer.update(dense_batch(rng, samples, view), view)
+            trainer.unshared += time.monotonic() - started
+            if not trainer.team.leads:
+                continue
+            share = max(0.01, 1 / trainer.step)
+            for name in mean:
+                mean[name] += share * (float(getattr(loss, name)) - mean[name])
+            bar.update(trainer.step - bar.n)
+            bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
+            record: dict[str, Any] = {"step": trainer.step, "pairs": trainer.pairs}
+            record["minutes"] = round(trainer.seconds / 60, 2)
+            if trainer.step % recipe.log_every == 0:
+                means = {name: round(value, 4) for name, value in mean.items()}
+                note(log, {**record, **means, "waited": round(source.waited, 1)})
+            if trainer.step % recipe.save_every == 0:
+                trainer.save()
+            if sets and trainer.step % recipe.evaluate_every == 0:
+                errors = head_errors(trainer.average, trainer.matcher, sets)
+                bar.write(f"step {trainer.step}: {errors}")
+                note(log, {**record, "aepe": errors})
+
+
+def note(path: Path, record: dict[str, Any]) -> None:
+    """Append one JSON line."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")

@@ -12,6 +12,7 @@ from torch import nn
 from zeroco_ros.errors import ConfigError, WeightsError
 from zeroco_ros.heads.aggregation import AggregationConfig, AggregationHead
 from zeroco_ros.heads.checkpoint import build_head, load_head, save_head
+from zeroco_ros.heads.recurrent import RecurrentConfig, RecurrentHead
 from zeroco_ros.heads.super_resolution import (
     RefinementConfig,
     SuperResolutionConfig,
@@ -19,16 +20,19 @@ from zeroco_ros.heads.super_resolution import (
 )
 
 AGGREGATION = AggregationConfig(tokens=12, dim=8, heads=2, guide=4, fine=4, beta=0.07)
+RECURRENT = RecurrentConfig((4, 4, 8), match=4, context=4, hidden=8, iterations=(1, 1))
 SUPER = SuperResolutionConfig(
     tokens=12, image=4, radius=2, refinement=RefinementConfig(dim=16, heads=4, windows=(4,))
 )
 
 
-@pytest.fixture(params=["aggregation", "super_resolution"])
+@pytest.fixture(params=["aggregation", "super_resolution", "recurrent"])
 def head(request: pytest.FixtureRequest) -> nn.Module:
     torch.manual_seed(1)
     if request.param == "aggregation":
         return AggregationHead(AGGREGATION)
+    if request.param == "recurrent":
+        return RecurrentHead(RECURRENT)
     return SuperResolutionHead(SUPER)
 
 
@@ -91,7 +95,7 @@ def _rewrite(path: Path, change: str) -> None:
         ("missing", "1 tensors missing or not expected"),
         ("shape", "the described head needs"),
         ("nan", "not finite"),
-        ("kind", "head 'other': one of aggregation, super_resolution"),
+        ("kind", "head 'other': one of recurrent, aggregation, super_resolution"),
         ("config", "dim=7"),
     ],
 )
@@ -112,5 +116,5 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
         save_head(path, AggregationHead(AGGREGATION), {"loss": float("nan")})
     with pytest.raises(WeightsError, match="cannot be written"):
         save_head(tmp_path / "no" / "head.safetensors", AggregationHead(AGGREGATION))
-    with pytest.raises(ConfigError, match="one of aggregation"):
+    with pytest.raises(ConfigError, match="one of recurrent, aggregation"):
         build_head("none", {})

@@ -19,6 +19,7 @@ from zeroco_ros.heads.super_resolution import (
     repeat_flow,
     to_pixels,
 )
+from zeroco_ros.heads.upsampling import bilinear_upflow
 from zeroco_ros.heads.windows import WindowBlock, join_windows, split_windows
 from zeroco_ros.matching.argmax import soft_argmax
 
@@ -97,7 +98,7 @@ def test_attention_stays_within_its_window_and_ignores_padding(noise: Noise) -> 
 
 
 @pytest.mark.parametrize("grid", [(3, 5), (4, 4), (2, 9)])
-def test_an_untrained_head_repeats_the_coarse_flow(grid: tuple[int, int], noise: Noise) -> None:
+def test_an_untrained_head_enlarges_the_coarse_flow(grid: tuple[int, int], noise: Noise) -> None:
     head = SuperResolutionHead(TINY).eval()
     h, w = grid
     flow, tokens = noise(2, 2, h, w), noise(2, h * w, 12)
@@ -105,7 +106,7 @@ def test_an_untrained_head_repeats_the_coarse_flow(grid: tuple[int, int], noise:
     with torch.inference_mode():
         pair = [head.encode(image) for image in images]
         fine = head(flow, tokens, *pair)
-        assert torch.equal(fine, repeat_flow(flow))
+        assert torch.equal(fine, bilinear_upflow(flow, 4, align_corners=False))
         two = head([flow, -flow], tokens, *pair)
         assert float(two.abs().max()) == 0
         assert to_pixels(fine, 4).shape == (2, 2, 16 * h, 16 * w)
@@ -114,8 +115,9 @@ def test_an_untrained_head_repeats_the_coarse_flow(grid: tuple[int, int], noise:
 def test_as_published_the_head_needs_no_images(noise: Noise) -> None:
     config = SuperResolutionConfig(tokens=12, image=0, refinement=TINY.refinement)
     head = SuperResolutionHead(config)
+    flow = noise(1, 2, 3, 4)
+    assert torch.equal(head(flow, noise(1, 12, 12)), repeat_flow(flow))
     assert head.encode(noise(1, 3, 48, 64)) is None
-    assert head(noise(1, 2, 3, 4), noise(1, 12, 12)).shape == (1, 2, 12, 16)
     with pytest.raises(ConfigError, match="compares images"):
         SuperResolutionHead(TINY)(noise(1, 2, 3, 4), noise(1, 12, 12))
 

@@ -253,7 +253,8 @@ class AggregationHead(nn.Module):
     def _read(self, volume: Tensor, side: Direction, readout: str, window: int) -> AggregatedFlow:
         grid = side.grid_target
         logits = self.upsampling(volume, side.features, grid)
-        match = match_volume(logits, side.grid_source, readout, 1.0, window)
+        with exact(logits):
+            match = match_volume(logits, side.grid_source, readout, 1.0, window)
         own = token_positions(grid, volume.device).view(1, *grid, 2).permute(0, 3, 1, 2)
         # Positions beyond the outermost tokens are theirs, as in the interpolated volume: there
         # the flow is continued, not the position.
@@ -262,6 +263,11 @@ class AggregationHead(nn.Module):
         return AggregatedFlow(
             volume, logits, place - _finer(own), match.mass.reshape(-1, 1, *fine)
         )
+
+
+def exact(like: Tensor) -> torch.autocast:
+    """A context without autocast: half precision would round positions to a pixel and more."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def _finer(maps: Tensor) -> Tensor:

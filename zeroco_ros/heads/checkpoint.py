@@ -16,11 +16,13 @@ from torch import Tensor, nn
 
 from zeroco_ros.errors import ConfigError, WeightsError
 from zeroco_ros.heads.aggregation import AggregationConfig, AggregationHead
-from zeroco_ros.heads.config import HeadConfig
+from zeroco_ros.heads.recurrent import RecurrentConfig, RecurrentHead
 from zeroco_ros.heads.super_resolution import SuperResolutionConfig, SuperResolutionHead
 
 FORMAT = "zeroco_head_1"
-KINDS: dict[str, tuple[type[HeadConfig], type[nn.Module]]] = {
+# Kind -> configuration (with to_dict and from_dict) and head (with `config`).
+KINDS: dict[str, tuple[type[Any], type[nn.Module]]] = {
+    "recurrent": (RecurrentConfig, RecurrentHead),
     "aggregation": (AggregationConfig, AggregationHead),
     "super_resolution": (SuperResolutionConfig, SuperResolutionHead),
 }
@@ -56,12 +58,12 @@ def save_head(
     module that is no head, WeightsError where the file cannot be written.
     """
     kinds = [kind for kind, (_, type_) in KINDS.items() if type(head) is type_]
-    config = getattr(head, "config", None)
-    if not kinds or not isinstance(config, HeadConfig):
+    if not kinds:
         raise ConfigError(f"{type(head).__name__} is no head: one of {', '.join(KINDS)}")
     if metadata and {"kind", "config", "format"} & metadata.keys():
         raise ConfigError("metadata: the names 'kind', 'config' and 'format' are taken")
-    values = {**(metadata or {}), "kind": kinds[0], "config": config.to_dict(), "format": FORMAT}
+    values = {**(metadata or {}), "kind": kinds[0], "format": FORMAT}
+    values["config"] = head.config.to_dict()  # type: ignore[operator, union-attr]
     try:
         notes = {key: json.dumps(value, allow_nan=False) for key, value in values.items()}
     except (TypeError, ValueError) as error:

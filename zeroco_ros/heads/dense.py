@@ -12,7 +12,13 @@ from torch import Tensor
 
 from zeroco_ros.croco.descriptors import MatchDescriptors, PairDescriptors
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.heads.aggregation import FACTOR, AggregatedFlow, AggregationHead, Direction
+from zeroco_ros.heads.aggregation import (
+    FACTOR,
+    AggregatedFlow,
+    AggregationHead,
+    Direction,
+    exact,
+)
 from zeroco_ros.heads.super_resolution import SuperResolutionHead, to_pixels
 from zeroco_ros.heads.upsampling import bilinear_upflow
 from zeroco_ros.matching.argmax import match_volume
@@ -58,8 +64,10 @@ def as_direction(descriptors: MatchDescriptors) -> Direction:
     """The mean volume and the last decoder features of one direction."""
     if descriptors.features is None:
         raise ConfigError("this head needs decoder features: decode_pair(..., features=True)")
+    with exact(descriptors.queries):
+        volume = attention_volume(descriptors.queries, descriptors.keys)
     return Direction(
-        attention_volume(descriptors.queries, descriptors.keys),
+        volume,
         descriptors.features[-1].float(),
         descriptors.grid_target,
         descriptors.grid_source,
@@ -81,7 +89,8 @@ def _super_resolved(
     volume = reciprocal_volume(forward.volume, backward.volume)
     read = []
     for one, side in ((volume, forward), (volume.transpose(1, 2), backward)):
-        match = match_volume(one, side.grid_source, "window", beta)
+        with exact(one):
+            match = match_volume(one, side.grid_source, "window", beta)
         flow = token_flow(match.position, side.grid_target).permute(0, 3, 1, 2)
         read.append((flow, match.mass.view(-1, 1, *side.grid_target)))
     if forward.grid_target == backward.grid_target:

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.config import HeadConfig
-from zeroco_ros.heads.correlation import LocalCorrelation, cell_positions
+from zeroco_ros.heads.local_correlation import local_correlation, warp_features
 from zeroco_ros.heads.upsampling import bilinear_upflow
 from zeroco_ros.heads.windows import WindowBlock
 
@@ -117,14 +117,14 @@ class SuperResolutionConfig(HeadConfig):
     """The head: refinement, and what it sees beside the flow.
 
     tokens: width of the backbone's decoder features. image: channels of 1/4-resolution features
-    of the two images, compared in a window of `radius` cells around the coarse flow; 0 is ACTR as
-    published, which sees nothing finer than a patch. (With patches of 16 pixels, that leaves
-    nothing that could tell where within a patch the match is.)
+    of the two images, compared in a window of `radius` cells around the interpolated coarse flow;
+    0 is ACTR as published: it starts from the repeated coarse flow and sees nothing finer than a
+    patch, which leaves little that could tell where within a patch the match is.
     """
 
     tokens: int = 128
     image: int = 32
-    radius: int = 4
+    radius: int = 3
     refinement: RefinementConfig = RefinementConfig(dim=64, heads=4, hidden=32)
 
     def __post_init__(self) -> None:
@@ -158,7 +158,7 @@ class QuarterFeatures(nn.Module):
 
 
 class SuperResolutionHead(nn.Module):
-    """Coarse flow to flow on a grid four times finer; untrained it repeats the coarse flow."""
+    """Coarse flow to flow on a grid four times finer; untrained it only enlarges the flow."""
 
     def __init__(self, config: SuperResolutionConfig) -> None:
         super().__init__()
@@ -208,17 +208,21 @@ class SuperResolutionHead(nn.Module):
             raise ConfigError(
                 "this super-resolution head compares images: give encode()'s results"
             )
-        fine = [self._path(repeat_flow(flow), features, target, source) for flow in paths]
+        fine = [self._path(flow, features, target, source) for flow in paths]
         return torch.stack(fine).mean(0)
 
     def _path(
         self, flow: Tensor, features: Tensor, target: Tensor | None, source: Tensor | None
     ) -> Tensor:
+        start = repeat_flow(flow)
         if target is not None and source is not None:
-            positions = cell_positions(flow.shape[2], flow.shape[3], flow) + flow
-            found = LocalCorrelation(target, source, 1)(positions, self.config.radius)
-            features = features + functional.relu(self.compare(torch.cat([found, target], 1)))
-        out: Tensor = flow + self.refine(flow / FLOW_UNIT, features)
+            # Comparing shifted copies of the warped image asks for a smooth flow.
+            start = bilinear_upflow(flow, FACTOR, align_corners=False)
+            warped = warp_features(source.permute(0, 2, 3, 1), start.permute(0, 2, 3, 1))
+            found = local_correlation(target.permute(0, 2, 3, 1), warped, self.config.radius)
+            seen = torch.cat([found.permute(0, 3, 1, 2), target], 1)
+            features = features + functional.relu(self.compare(seen))
+        out: Tensor = start + self.refine(start / FLOW_UNIT, features)
         return out
 
 

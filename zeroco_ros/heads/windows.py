@@ -25,7 +25,6 @@ class WindowBlock(nn.Module):
         self.position_bias = nn.Parameter(torch.zeros((2 * window - 1) ** 2, heads))
         self.norm2 = nn.LayerNorm(dim)
         self.mlp = Mlp(dim, mlp_ratio)
-        nn.init.trunc_normal_(self.position_bias, std=0.02)
         index = relative_index(window)
         self.register_buffer("index", index, persistent=False)
         self.index: Tensor

@@ -10,6 +10,7 @@ import yaml
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.recurrent import RecurrentConfig
+from zeroco_ros.training.flow_heads import FlowHeadConfig, head_config
 from zeroco_ros.training.pairs import WorldPlan
 from zeroco_ros.training.recipe import OptimizerPlan, build
 
@@ -63,9 +64,14 @@ class FlowLossPlan:
 
 @dataclass(frozen=True)
 class FlowRecipe:
-    """One run: which head on which backbone, data, optimizer, loss."""
+    """One run: which head on which backbone, data, optimizer, loss.
 
-    head: RecurrentConfig = field(default_factory=RecurrentConfig)
+    kind: "recurrent", "aggregation" or "super_resolution"; head: that kind's sizes, of which those
+    that the backbone decides are filled in from it.
+    """
+
+    kind: str = "recurrent"
+    head: FlowHeadConfig = field(default_factory=RecurrentConfig)
     data: FlowDataPlan = field(default_factory=FlowDataPlan)
     optimizer: OptimizerPlan = field(default_factory=OptimizerPlan)
     loss: FlowLossPlan = field(default_factory=FlowLossPlan)
@@ -99,6 +105,7 @@ def flow_recipe_from(values: Any) -> FlowRecipe:
     if "views" in data:
         data["views"] = tuple(build(View, view) for view in data["views"])
         values["data"] = data
+    values["head"] = head_config(values.get("kind", "recurrent"), values.get("head", {}))
     recipe = build(FlowRecipe, values)
     if not recipe.data.views:
         raise ConfigError("data.views is empty: name at least one")
@@ -108,5 +115,10 @@ def flow_recipe_from(values: Any) -> FlowRecipe:
         if any(side % step or side > whole for side, whole in sides):
             raise ConfigError(
                 f"view of {view.size}: sides must be multiples of {step} within {recipe.data.size}"
+            )
+        if view.coarse != 1 and recipe.kind != "recurrent":
+            raise ConfigError(
+                f"view of {view.size} with coarse {view.coarse}: a head of kind {recipe.kind} "
+                "sees images as the backbone does, use 1"
             )
     return recipe

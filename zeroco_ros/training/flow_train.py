@@ -14,24 +14,25 @@ from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
-from zeroco_ros.croco.checkpoint import LoadedCroco, load_croco
-from zeroco_ros.croco.descriptors import Encoding
-from zeroco_ros.croco.model import CroCo
+from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.heads.features import Level
 from zeroco_ros.heads.recurrent import HeadFlow, RecurrentHead
-from zeroco_ros.matching.argmax import match_volume
-from zeroco_ros.matching.cost_volume import attention_volume, reciprocal_volume
-from zeroco_ros.matching.flow import PATCH, token_flow
 from zeroco_ros.training.checkpoints import load_state, save_state
+from zeroco_ros.training.flow_heads import (
+    CoarseMatcher,
+    disturbed,
+    make_head,
+    run_any,
+    run_head,
+)
 from zeroco_ros.training.flow_losses import FlowLoss, flow_loss
 from zeroco_ros.training.flow_pairs import DenseBatch, dense_batch
-from zeroco_ros.training.flow_recipe import FlowRecipe, View
+from zeroco_ros.training.flow_recipe import FlowRecipe, View, flow_recipe_from
 from zeroco_ros.training.flow_shards import DenseSource
 from zeroco_ros.training.holdout import HeldOut, held_out_sets
 from zeroco_ros.training.memory import keep_freed_memory
 from zeroco_ros.training.parallel import Team
-from zeroco_ros.training.train import git_commit, has_bf16
+from zeroco_ros.training.train import git_commit
 
 
 @dataclass(frozen=True)
@@ -54,68 +55,6 @@ class FlowRunOptions:
     command: str = ""
 
 
-@dataclass(frozen=True)
-class Coarse:
-    """A batch of coarse matches: flow (N, 2, h, w) pixels, mass (N, 1, h, w) in [0, 1]."""
-
-    flow: Tensor
-    mass: Tensor
-
-
-class CoarseMatcher:
-    """The frozen backbone's match of image pairs, both directions, as the estimator reads it."""
-
-    def __init__(self, loaded: LoadedCroco) -> None:
-        self.model: CroCo = loaded.model
-        self.beta = float(loaded.metadata.get("matching", {}).get("beta", 0.1))
-
-    @torch.no_grad()
-    def __call__(self, images: Tensor, reduce: int = 1) -> Coarse:
-        """images (2, B, 3, H, W) -> matches of 2 B directions, view 0's pixels first.
-
-        reduce: the backbone sees the images this much smaller.
-        """
-        flat = images.flatten(0, 1)
-        if reduce > 1:
-            flat = functional.avg_pool2d(flat, reduce)
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16()):
-            both = self.model.encode(flat)
-            target, source = (Encoding(tokens, both.grid) for tokens in both.tokens.chunk(2))
-            pair = self.model.decode_pair(target, source)
-        ahead = attention_volume(pair.forward.queries, pair.forward.keys)
-        back = attention_volume(pair.backward.queries, pair.backward.keys)
-        volume = reciprocal_volume(ahead, back)
-        volume = torch.cat([volume, volume.transpose(1, 2)])
-        match = match_volume(volume, both.grid, "window", self.beta)
-        flow = token_flow(match.position, both.grid).permute(0, 3, 1, 2) * (PATCH * reduce)
-        return Coarse(flow, match.mass.view(-1, 1, *both.grid))
-
-
-def run_head(head: RecurrentHead, images: Tensor, coarse: Coarse) -> HeadFlow:
-    """Both directions of a batch: images (2, B, 3, H, W), results for 2 B directions."""
-    with torch.autocast("cpu", dtype=torch.bfloat16, enabled=has_bf16()):
-        levels = head.encode(images.flatten(0, 1))
-        count = images.shape[1]
-        swapped = (swap(levels[0], count), swap(levels[1], count))
-        result: HeadFlow = head(levels, swapped, coarse.flow, coarse.mass)
-        return result
-
-
-def swap(level: Level, count: int) -> Level:
-    """The other image's features of each of 2 `count` images."""
-    return Level(level.match.roll(count, 0), level.context.roll(count, 0))
-
-
-def disturbed(coarse: Coarse, generator: torch.Generator) -> Coarse:
-    """Coarse matches of a weaker backbone: noise of one strength per pair, some random tokens."""
-    shape = coarse.flow.shape
-    strength = 12 * torch.rand(shape[0], 1, 1, 1, generator=generator) ** 2
-    noise = strength * torch.randn(shape, generator=generator)
-    lost = torch.rand(shape[0], 1, *shape[2:], generator=generator) < 0.06
-    far = 60 * torch.randn(shape, generator=generator)
-    return Coarse(coarse.flow + torch.where(lost, far, noise), coarse.mass)
-
-
 class FlowTrainer:
     """One run: head, moving average, optimizer and how far it has come."""
 
@@ -126,7 +65,8 @@ class FlowTrainer:
         loaded = load_croco(options.backbone)
         self.backbone_sha256 = loaded.sha256
         self.matcher = CoarseMatcher(loaded)
-        self.head, self.average = RecurrentHead(recipe.head), RecurrentHead(recipe.head)
+        tokens, beta = loaded.config.dec_embed_dim, self.matcher.beta
+        self.head, self.average = (make_head(recipe.head, tokens, beta) for _ in range(2))
         self.average.load_state_dict(self.head.state_dict())
         plan = recipe.optimizer
         groups = [
@@ -146,7 +86,7 @@ class FlowTrainer:
         state = load_state(self.path)
         if state is None:
             raise ConfigError(f"no checkpoint in {self.path.parent}: start without --resume")
-        if state["recipe"] != json.dumps(self.recipe.to_dict()):
+        if flow_recipe_from(json.loads(state["recipe"])) != self.recipe:
             raise ConfigError(f"{self.path} was made with another recipe: use that one or --out")
         self.head.load_state_dict(state["head"])
         self.average.load_state_dict(state["average"])
@@ -184,13 +124,7 @@ class FlowTrainer:
         """One optimizer step on both directions of a batch."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
-        coarse = self.matcher(batch.images, view.coarse)
-        generator = torch.Generator().manual_seed(
-            (self.recipe.seed * 1_000_003 + self.step) * 64 + self.team.rank
-        )
-        if torch.rand((), generator=generator) < self.recipe.loss.disturb:
-            coarse = disturbed(coarse, generator)
-        result = run_head(self.head, batch.images, coarse)
+        result = self.run(batch.images, view)
         loss = flow_loss(
             result, batch.flow.flatten(0, 1), batch.visible.flatten(0, 1), self.recipe.loss
         )
@@ -206,6 +140,18 @@ class FlowTrainer:
         self.blend()
         return loss
 
+    def run(self, images: Tensor, view: View) -> HeadFlow:
+        """The head on both directions of a batch, its coarse match disturbed in some steps."""
+        if not isinstance(self.head, RecurrentHead):
+            return run_any(self.head, self.matcher, images)
+        coarse = self.matcher(images, view.coarse)
+        generator = torch.Generator().manual_seed(
+            (self.recipe.seed * 1_000_003 + self.step) * 64 + self.team.rank
+        )
+        if torch.rand((), generator=generator) < self.recipe.loss.disturb:
+            coarse = disturbed(coarse, generator)
+        return run_head(self.head, images, coarse)
+
     @torch.no_grad()
     def blend(self) -> None:
         """Moving average of the weights, short at the start."""
@@ -216,7 +162,7 @@ class FlowTrainer:
 
 @torch.no_grad()
 def head_errors(
-    head: RecurrentHead, matcher: CoarseMatcher, sets: dict[str, HeldOut]
+    head: nn.Module, matcher: CoarseMatcher, sets: dict[str, HeldOut]
 ) -> dict[str, dict[str, float]]:
     """Mean end-point error of visible pixels per held-out set, of the head and the coarse one."""
     found: dict[str, dict[str, float]] = {"head": {}, "coarse": {}}
@@ -225,7 +171,7 @@ def head_errors(
         for images, flow, visible in zip(held.images, held.flow, held.visible, strict=True):
             pair = images[:, None]
             coarse = matcher(pair)
-            dense = run_head(head, pair, coarse).flow[:1].permute(0, 3, 1, 2)
+            dense = run_any(head, matcher, pair).flow[:1].permute(0, 3, 1, 2)
             for kind, wide in (("head", dense), ("coarse", coarse.flow[:1])):
                 guess = functional.interpolate(wide, visible.shape, mode="bilinear")
                 error = (guess[0].permute(1, 2, 0) - flow).norm(dim=2)
@@ -281,7 +227,7 @@ def run_flow_steps(trainer: FlowTrainer, sets: dict[str, HeldOut]) -> None:
                 continue
             share = max(0.01, 1 / trainer.step)
             for name in mean:
-                mean[name] += share * (float(getattr(loss, name)) - mean[name])
+                mean[name] += share * (float(getattr(loss, name).detach()) - mean[name])
             bar.update(trainer.step - bar.n)
             bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
             record: dict[str, Any] = {"step": trainer.step, "pairs": trainer.pairs}

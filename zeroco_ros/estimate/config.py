@@ -49,6 +49,9 @@ class FlowConfig:
     upsampling: "direct" from tokens to image pixels, "two_step" over the network's input size (the
         paper's code), or "corners", which pins the outer tokens to the image's corners and shifts
         the border by up to half a token (the released DUSt3R and MASt3R code).
+    head: the learned head that makes the coarse match dense: the name of shipped weights, a file
+        of `zeroco train flow`, or "none".
+    head_max_side: longest side in pixels at which that head sees the images.
     refine: "dis" refines to sub-pixel at full resolution with OpenCV's DIS, "none" does not.
     refine_preset: effort of that refinement.
     refine_backward: refine the reverse flow too, with the effort "fast": occlusion and
@@ -71,6 +74,8 @@ class FlowConfig:
     align_corners: bool = False
     feature_norm: FeatureNorm = "channels"
     upsampling: Upsampling = "direct"
+    head: str = "none"
+    head_max_side: int = 320
     refine: Refine = "dis"
     refine_preset: RefinePreset = "default"
     refine_backward: bool = True
@@ -85,6 +90,9 @@ class FlowConfig:
             object.__setattr__(self, "size", _valid_size(self.size))
         object.__setattr__(self, "zoom", _valid_zoom(self.zoom))
         _whole("max_side", self.max_side, 32, 4096)
+        _whole("head_max_side", self.head_max_side, 32, 4096)
+        if not isinstance(self.head, str) or not self.head:
+            raise ConfigError(f"head is {self.head!r}: give a name, a file or 'none'")
         _whole("max_pixels", self.max_pixels, 256, 1_000_000_000)
         if self.beta is not None and not (_is_number(self.beta) and 0 < self.beta <= 1e3):
             raise ConfigError(f"beta is {self.beta!r}: give a number in (0, 1000]")

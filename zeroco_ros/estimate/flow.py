@@ -14,11 +14,12 @@ import numpy.typing as npt
 import torch
 
 from zeroco_ros.croco.model import CroCo, Encoding
-from zeroco_ros.engine.backend import Backend
+from zeroco_ros.engine.backend import Backend, NonFiniteOutput
 from zeroco_ros.engine.torch_backend import TorchBackend
-from zeroco_ros.errors import WeightsError
+from zeroco_ros.errors import ConfigError, WeightsError
 from zeroco_ros.estimate.coarse import FEATURE_BETA, CoarseMatch, Matcher
 from zeroco_ros.estimate.config import FlowConfig, preset
+from zeroco_ros.estimate.dense import CoarseField, DenseHead, DenseMatch
 from zeroco_ros.estimate.frames import (
     EncodedFrame,
     check_image,
@@ -27,7 +28,8 @@ from zeroco_ros.estimate.frames import (
     network_input,
 )
 from zeroco_ros.estimate.results import FlowResult
-from zeroco_ros.estimate.zoomed import zoom_in
+from zeroco_ros.estimate.zoomed import ZoomedFlow, zoom_in
+from zeroco_ros.matching.calibration import Calibration
 from zeroco_ros.matching.confidence import (
     forward_backward_error,
     occlusion,
@@ -112,6 +114,12 @@ class FlowEstimator:
         elif beta is None and "beta" in stored:
             beta = float(stored["beta"])
         self._matcher = Matcher(backend, config, fix, beta)
+        self._head: DenseHead | None = None
+        if config.head != "none":
+            self._head = DenseHead(
+                config.head, config.head_max_side, backend.device, backend.precision
+            )
+            self._calibration = Calibration.from_metadata(self._head.metadata)
 
     @property
     def beta(self) -> float | None:
@@ -148,10 +156,12 @@ class FlowEstimator:
             encodings = [Encoding(batch.tokens[i : i + 1], batch.grid) for i in range(len(inputs))]
         else:
             encodings = [self.backend.encode(pixels) for pixels in inputs]
+        heads = self._head.encode(checked) if self._head else [None] * len(checked)
         frames = []
-        for image, box, encoding in zip(checked, boxes, encodings, strict=True):
+        for image, box, encoding, head in zip(checked, boxes, encodings, heads, strict=True):
             gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-            frames.append(EncodedFrame(encoding, box, image, gray, frame_texture(gray, box)))
+            spots = frame_texture(gray, box)
+            frames.append(EncodedFrame(encoding, box, image, gray, spots, head))
         return frames
 
     def match(self, target: EncodedFrame, source: EncodedFrame) -> FlowResult:
@@ -161,25 +171,63 @@ class FlowEstimator:
             target.encoding, source.encoding, boxes[0].valid, boxes[1].valid
         )
         tokens, back_tokens = _numpy(coarse.forward[0]), _numpy(coarse.backward[0])
-        error: FloatArray | None = None
-        if self.config.zoom:
-            zoomed = zoom_in(self._matcher, target, source, tokens, back_tokens)
-            flow, backward, error = zoomed.flow, zoomed.backward, zoomed.error
-        else:
-            flow = upsample_flow(tokens, *boxes, self.config.upsampling)
-            backward = upsample_flow(back_tokens, *boxes[::-1], self.config.upsampling)
+        fields = self._fields(coarse, target, source, (tokens, back_tokens))
+        dense = self._dense(coarse, target, source, fields) if self._head else None
+        flow, backward = fields.flow, fields.backward
+        if dense is not None:
+            flow, backward = dense.flow, dense.backward
         if self.config.refine == "dis":
             effort = self.config.refine_preset
             flow = refine_flow(target.gray, source.gray, flow, effort)
             if self.config.refine_backward:
                 backward = refine_flow(source.gray, target.gray, backward, "fast")
-        if error is None or self.config.refine == "dis":
+        error = fields.error
+        if error is None or dense is not None or self.config.refine == "dis":
             error = forward_backward_error(flow, backward)
-        confidence = upsample_map(_confidence(coarse, target, source), boxes[0])
-        refined = self.config.refine == "dis" and self.config.refine_backward
-        least = 3.0 if refined else max(3.0, COARSE_TOLERANCE * _stride(boxes[0]))
+        if dense is not None:
+            confidence = self._calibration.confidence(dense.certainty, error)
+            least = 3.0
+        else:
+            confidence = upsample_map(_confidence(coarse, target, source), boxes[0])
+            refined = self.config.refine == "dis" and self.config.refine_backward
+            least = 3.0 if refined else max(3.0, COARSE_TOLERANCE * _stride(boxes[0]))
         occluded = occlusion(flow, error, confidence, least)
         return FlowResult(flow, confidence, occluded, error, tokens)
+
+    def _fields(
+        self,
+        coarse: CoarseMatch,
+        target: EncodedFrame,
+        source: EncodedFrame,
+        tokens: tuple[FloatArray, FloatArray],
+    ) -> ZoomedFlow:
+        """The attention's flow of both directions in image pixels, zoomed in where configured."""
+        if self.config.zoom:
+            return zoom_in(self._matcher, target, source, *tokens)
+        boxes, how = (target.letterbox, source.letterbox), self.config.upsampling
+        return ZoomedFlow(
+            upsample_flow(tokens[0], *boxes, how),
+            upsample_flow(tokens[1], *boxes[::-1], how),
+            None,
+        )
+
+    def _dense(
+        self, coarse: CoarseMatch, target: EncodedFrame, source: EncodedFrame, fields: ZoomedFlow
+    ) -> DenseMatch:
+        """The head's dense match of both directions."""
+        if self._head is None or target.head is None or source.head is None:
+            raise ConfigError("a frame that was encoded without a head: encode it anew")
+        mass = upsample_map(_numpy(coarse.forward_mass[0]), target.letterbox)
+        back_mass = upsample_map(_numpy(coarse.backward_mass[0]), source.letterbox)
+        found = self._head.match(
+            target.head,
+            source.head,
+            CoarseField(fields.flow, mass),
+            CoarseField(fields.backward, back_mass),
+        )
+        if not np.isfinite(found.flow).all():
+            raise NonFiniteOutput("the flow head returned NaN or Inf: use precision 'fp32'")
+        return found
 
     def stream(self) -> FlowStream:
         """A stream that encodes each frame once and pairs it with the one before."""

@@ -15,6 +15,7 @@ from torch.nn import functional
 from zeroco_ros.croco.model import Encoding
 from zeroco_ros.errors import ImageError
 from zeroco_ros.estimate.config import FlowConfig, Resample
+from zeroco_ros.heads.features import Level
 from zeroco_ros.matching.confidence import texture
 from zeroco_ros.matching.flow import Letterbox, fit_letterbox
 
@@ -28,12 +29,29 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
+class HeadFrame:
+    """What a flow head keeps of one image. image: (H, W) of the image; size: (h, w) of the head's
+    input, to which the image was stretched; levels: features at 1/4 and 1/8 of that.
+    """
+
+    image: tuple[int, int]
+    size: tuple[int, int]
+    levels: tuple[Level, Level]
+
+    @property
+    def scale(self) -> FloatArray:
+        """Head pixels per image pixel, (x, y)."""
+        ratios = (self.size[1] / self.image[1], self.size[0] / self.image[0])
+        return np.array(ratios, dtype=np.float32)
+
+
+@dataclass(frozen=True)
 class EncodedFrame:
     """An image after everything that depends on it alone; reused for every pair it is in.
 
     encoding: tokens of this one image (batch 1). letterbox: how the image lies in the network's
     input. image: (H, W, 3) uint8 RGB as given, gray: (H, W) uint8, texture: (h, w) in [0, 1] on
-    the valid tokens.
+    the valid tokens; head: the flow head's features, None without one.
     """
 
     encoding: Encoding
@@ -41,6 +59,7 @@ class EncodedFrame:
     image: ByteArray
     gray: ByteArray
     texture: FloatArray
+    head: HeadFrame | None = None
 
     @property
     def size(self) -> tuple[int, int]:

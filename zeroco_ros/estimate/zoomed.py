@@ -32,11 +32,13 @@ TILES_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class ZoomedFlow:
-    """flow (H, W, 2) and backward (Hs, Ws, 2) in pixels, error (H, W): the uncertainty."""
+    """flow (H, W, 2) and backward (Hs, Ws, 2) in pixels; error (H, W): the zoom-in's
+    uncertainty in pixels, None without zoom-in.
+    """
 
     flow: FloatArray
     backward: FloatArray
-    error: FloatArray
+    error: FloatArray | None
 
 
 def zoom_in(

@@ -201,10 +201,10 @@ def convex_upsample(flow: Tensor, mask: Tensor) -> Tensor:
     # Written out: a softmax over nine values takes torch 20 times longer on a CPU.
     weights = mask.clamp(-BOUND, BOUND).exp().view(batch, rows, columns, 9, 16).unbind(-2)
     total = sum(weights)
-    fine = []
+    fine: list[Tensor] = []
     for axis in (0, 1):
         near = [padded[:, axis, y : y + rows, x : x + columns] for y in range(3) for x in range(3)]
-        mixed = sum(w * part[..., None] for w, part in zip(weights, near, strict=True))
+        mixed: Any = sum(w * part[..., None] for w, part in zip(weights, near, strict=True))
         fine.append(mixed / total)
     cells = torch.stack(fine, -1).view(batch, rows, columns, 4, 4, 2)
     return cells.permute(0, 1, 3, 2, 4, 5).reshape(batch, 4 * rows, 4 * columns, 2)

@@ -1,0 +1,50 @@
+"""A flow head in PyTorch, on CPU or CUDA."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch import Tensor
+
+from zeroco_ros.engine.torch_backend import resolve_device, resolve_precision
+from zeroco_ros.heads.features import Level
+from zeroco_ros.heads.recurrent import HeadFlow, RecurrentHead
+
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class HeadBackend:
+    """Runs a `RecurrentHead` without gradients.
+
+    device and precision: as for `TorchBackend`. Correlation and flow are float32 in any precision.
+    """
+
+    def __init__(self, head: RecurrentHead, device: str = "auto", precision: str = "auto") -> None:
+        self.device = resolve_device(device)
+        self.precision = resolve_precision(precision, self.device)
+        self.head = head.to(self.device).eval()
+
+    def encode(self, images: Tensor) -> tuple[Level, Level]:
+        """Features of (B, 3, H, W) normalized images, sides multiples of 8."""
+        with torch.inference_mode(), self._arithmetic():
+            return self.head.encode(images.to(self.device, non_blocking=True))
+
+    def flow(
+        self,
+        target: tuple[Level, Level],
+        source: tuple[Level, Level],
+        coarse: Tensor,
+        mass: Tensor,
+    ) -> HeadFlow:
+        """Dense flow from a coarse match, see `RecurrentHead.forward`."""
+        with torch.inference_mode(), self._arithmetic():
+            found: HeadFlow = self.head(
+                target, source, coarse.to(self.device), mass.to(self.device)
+            )
+            return found
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device, dtype=_DTYPES[self.precision])

@@ -1,0 +1,160 @@
+"""The learned flow head's part of an estimate: from a coarse match to dense flow, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from zeroco_ros.engine.head_backend import HeadBackend
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.estimate.frames import HeadFrame, normalize, reduce_image
+from zeroco_ros.heads.checkpoint import load_head
+from zeroco_ros.heads.features import Level
+from zeroco_ros.heads.recurrent import RecurrentHead
+from zeroco_ros.weights import resolve
+
+ByteArray = npt.NDArray[np.uint8]
+FloatArray = npt.NDArray[np.float32]
+Size = tuple[int, int]
+
+CELL = 8  # the coarsest cells of the head, in pixels of its input
+
+
+@dataclass(frozen=True)
+class DenseMatch:
+    """flow (H, W, 2) and backward (Hs, Ws, 2) in pixels; the certainties are logits, (H, W) and
+    (Hs, Ws).
+    """
+
+    flow: FloatArray
+    backward: FloatArray
+    certainty: FloatArray
+    backward_certainty: FloatArray
+
+
+@dataclass(frozen=True)
+class CoarseField:
+    """A coarse match at image resolution: flow (H, W, 2) pixels and mass (H, W) in [0, 1]."""
+
+    flow: FloatArray
+    mass: FloatArray
+
+
+class DenseHead:
+    """A recurrent head with its image sizes.
+
+    name: shipped weights or a file; max_side: longest side of the head's input in pixels, images
+    are not enlarged to it. Raises WeightsError for an unreadable file, ConfigError for another
+    kind of head.
+    """
+
+    def __init__(self, name: str | Path, max_side: int, device: str, precision: str) -> None:
+        loaded = load_head(resolve(name))
+        if not isinstance(loaded.head, RecurrentHead):
+            raise ConfigError(f"head '{name}' is of kind {loaded.kind!r}: recurrent is needed")
+        self.metadata = loaded.metadata
+        self.max_side = max_side
+        self._backend = HeadBackend(loaded.head, device, precision)
+
+    def encode(self, images: Sequence[ByteArray]) -> list[HeadFrame]:
+        """Features of images (H, W, 3) uint8 RGB; one batch where their sizes agree."""
+        sizes = [self.size_of((image.shape[0], image.shape[1])) for image in images]
+        inputs = [
+            normalize(reduce_image(image, size)) for image, size in zip(images, sizes, strict=True)
+        ]
+        if len(set(sizes)) == 1:
+            both = self._backend.encode(torch.cat(inputs))
+            levels = [_part(both, i) for i in range(len(images))]
+        else:
+            levels = [self._backend.encode(pixels) for pixels in inputs]
+        return [
+            HeadFrame((image.shape[0], image.shape[1]), size, part)
+            for image, size, part in zip(images, sizes, levels, strict=True)
+        ]
+
+    def size_of(self, image: Size) -> Size:
+        """The head's input (h, w) for an image (H, W): multiples of 8 of about its proportions."""
+        scale = min(1.0, self.max_side / max(image))
+        height, width = (max(2 * CELL, round(side * scale / CELL) * CELL) for side in image)
+        return height, width
+
+    def match(
+        self, target: HeadFrame, source: HeadFrame, ahead: CoarseField, back: CoarseField
+    ) -> DenseMatch:
+        """Dense flow of both directions from their coarse matches."""
+        starts = self._start(target, ahead), self._start(source, back)
+        if target.size == source.size:
+            own = _join(target.levels, source.levels)
+            other = _join(source.levels, target.levels)
+            flow = torch.cat([starts[0][0], starts[1][0]])
+            mass = torch.cat([starts[0][1], starts[1][1]])
+            found = self._backend.flow(own, other, flow, mass)
+            parts = [(found.flow[i], found.certainty[i]) for i in (0, 1)]
+        else:
+            one = self._backend.flow(target.levels, source.levels, *starts[0])
+            two = self._backend.flow(source.levels, target.levels, *starts[1])
+            parts = [(found.flow[0], found.certainty[0]) for found in (one, two)]
+        (flow_a, sure_a), (flow_b, sure_b) = (
+            _to_image(*part, frame, other)
+            for part, frame, other in zip(parts, (target, source), (source, target), strict=True)
+        )
+        return DenseMatch(flow_a, flow_b, sure_a, sure_b)
+
+    def _start(self, frame: HeadFrame, coarse: CoarseField) -> tuple[Tensor, Tensor]:
+        """The coarse match on the head's coarsest grid, in its pixels."""
+        grid = frame.size[1] // CELL, frame.size[0] // CELL
+        flow = cv2.resize(coarse.flow, grid, interpolation=cv2.INTER_AREA) * frame.scale
+        mass = cv2.resize(coarse.mass, grid, interpolation=cv2.INTER_AREA)
+        start = torch.from_numpy(np.ascontiguousarray(flow, dtype=np.float32))
+        return start.permute(2, 0, 1)[None], torch.from_numpy(np.asarray(mass))[None, None]
+
+
+def _part(levels: tuple[Level, Level], index: int) -> tuple[Level, Level]:
+    one = slice(index, index + 1)
+    first, second = (Level(level.match[one], level.context[one]) for level in levels)
+    return first, second
+
+
+def _join(first: tuple[Level, Level], second: tuple[Level, Level]) -> tuple[Level, Level]:
+    a, b = (
+        Level(torch.cat([x.match, y.match]), torch.cat([x.context, y.context]))
+        for x, y in zip(first, second, strict=True)
+    )
+    return a, b
+
+
+def _to_image(
+    flow: Tensor, certainty: Tensor, frame: HeadFrame, other: HeadFrame
+) -> tuple[FloatArray, FloatArray]:
+    """Flow (h, w, 2) and certainty (h, w) of the head's input at the image's resolution."""
+    height, width = frame.image
+    vectors = np.asarray(flow.float().cpu().numpy(), dtype=np.float32)
+    sure = np.asarray(certainty.float().cpu().numpy(), dtype=np.float32)
+    if frame.scale.tolist() == other.scale.tolist():
+        vectors /= frame.scale
+    else:
+        vectors = _between(vectors, frame, other)
+    if frame.size != frame.image:
+        vectors = _stretched(vectors, (width, height))
+        sure = _stretched(sure, (width, height))
+    return vectors, sure
+
+
+def _stretched(field: FloatArray, size: tuple[int, int]) -> FloatArray:
+    return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+
+
+def _between(flow: FloatArray, frame: HeadFrame, other: HeadFrame) -> FloatArray:
+    """Flow between two head inputs of different scale, in image pixels."""
+    height, width = frame.size
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    here = np.stack([x, y], -1)
+    there = (here + flow + 0.5) / other.scale - 0.5
+    return np.asarray(there - ((here + 0.5) / frame.scale - 0.5), dtype=np.float32)

@@ -71,7 +71,7 @@ def foreshortening(rng: Rng, largest: float, strength: float) -> Array:
 
 def apply(homography: Array, points: Tensor) -> tuple[Tensor, Tensor]:
     """Points (N, 2) through a homography: (N, 2), and the homogeneous coordinate (N,)."""
-    matrix = torch.from_numpy(homography).to(points.dtype)
+    matrix = torch.from_numpy(homography).to(points)
     mapped = points @ matrix[:, :2].T + matrix[:, 2]
     return mapped[:, :2] / mapped[:, 2:], mapped[:, 2]
 
@@ -95,13 +95,13 @@ def paint(pool: TexturePool, index: int, to_texture: Array, points: Tensor) -> T
     texels, weight = apply(to_texture, points)
     determinant = abs(float(np.linalg.det(to_texture)))
     area = determinant / weight.abs().clamp(min=1e-3) ** 3
-    which = torch.full((len(points),), index, dtype=torch.long)
+    which = torch.full((len(points),), index, dtype=torch.long, device=points.device)
     return pool.sample(which, texels[:, 0], texels[:, 1], 0.5 * area.clamp(min=1e-6).log2())
 
 
 def flow_at(homography: Array, points: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     """Flow (N, 2) at pixels (N, 2) and whether the match lies inside the other picture (N,)."""
     there, weight = apply(homography, points)
-    limit = torch.tensor([size[1] - 0.5, size[0] - 0.5])
+    limit = points.new_tensor([size[1] - 0.5, size[0] - 0.5])
     inside = ((there >= -0.5) & (there <= limit)).all(1) & (weight > 0.05)
     return there - points, inside

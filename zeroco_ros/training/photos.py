@@ -7,7 +7,10 @@ the Wild, page, moon, color, phantom, logo and the multi-page files.
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 import cv2
 import numpy as np
@@ -32,6 +35,7 @@ BUNDLED: dict[str, str] = {
     "rocket.jpg": "SpaceX, CC0",
     "text.png": "no known copyright restrictions, public domain",
 }
+LOG = logging.getLogger(__name__)
 SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp", ".tif", ".tiff")
 
 
@@ -43,16 +47,53 @@ def bundled_photos() -> list[npt.NDArray[np.uint8]]:
     return [read_rgb(folder / name) for name in BUNDLED if (folder / name).is_file()]
 
 
-def photos_in(folder: str | Path) -> list[npt.NDArray[np.uint8]]:
-    """All pictures below `folder`, sorted by path, as (H, W, 3) uint8 RGB.
+class Photographs(Sequence[npt.NDArray[np.uint8]]):
+    """The bundled photographs and the pictures of a folder, the latter read when they are used.
 
-    Raises ConfigError if the folder is missing or holds no picture.
+    A picture that cannot be read is replaced by the next one that can, with one warning.
     """
+
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self._bundled = bundled_photos()
+        self._paths = pictures_in(folder) if folder is not None else []
+        self._broken: set[Path] = set()
+
+    def __len__(self) -> int:
+        return len(self._bundled) + len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> npt.NDArray[np.uint8]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[npt.NDArray[np.uint8]]: ...
+    def __getitem__(
+        self, index: int | slice
+    ) -> npt.NDArray[np.uint8] | list[npt.NDArray[np.uint8]]:
+        if isinstance(index, slice):
+            return [self[k] for k in range(*index.indices(len(self)))]
+        index = range(len(self))[index]
+        if index < len(self._bundled):
+            return self._bundled[index]
+        first = index - len(self._bundled)
+        for path in (*self._paths[first:], *self._paths[:first]):
+            if path not in self._broken:
+                try:
+                    return read_rgb(path)
+                except ConfigError as error:
+                    self._broken.add(path)
+                    LOG.warning("%s (skipped)", error)
+        raise ConfigError(f"none of the {len(self._paths)} pictures with --textures can be read")
+
+
+def pictures_in(folder: str | Path) -> list[Path]:
+    """All picture files below `folder`, sorted; raises ConfigError if there is none."""
     root = Path(folder)
+    if not root.is_dir():
+        raise ConfigError(f"texture folder {root} does not exist: give a folder of pictures")
     paths = sorted(p for p in root.rglob("*") if p.suffix.lower() in SUFFIXES)
     if not paths:
-        raise ConfigError(f"no picture below texture folder {root}: give a folder of {SUFFIXES}")
-    return [read_rgb(path) for path in paths]
+        kinds = ", ".join(SUFFIXES)
+        raise ConfigError(f"no picture below texture folder {root}: put some there ({kinds})")
+    return paths
 
 
 def read_rgb(path: Path) -> npt.NDArray[np.uint8]:

@@ -1,20 +1,22 @@
-"""Ray casting of boxes and ellipsoids: pictures, depth and exact correspondence.
+"""Ray casting of boxes, ellipsoids and rough ground: pictures, depth and exact correspondence.
 
-Everything is a box or an ellipsoid with a pose: a quad is a flat box, the room a box seen from
-inside. Two poses per primitive (time 0 and 1) make objects move between two views.
+Everything is a box, an ellipsoid or a height field with a pose: a quad is a flat box, the room a
+box seen from inside. Two poses per primitive (time 0 and 1) make objects move between two views.
+All of it is torch on the device of the scene's tensors.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from zeroco_ros.training.terrain import FAR, Terrain
 from zeroco_ros.training.textures import SIZE, TexturePool
 
 CHUNK = 32768  # rays at a time bounds the memory of large pictures
-FAR = 1e9
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,10 @@ class Camera:
     K: Tensor
     c2w: Tensor
     size: tuple[int, int]
+
+    def to(self, device: torch.device) -> Camera:
+        """The camera on a device."""
+        return Camera(self.K.to(device), self.c2w.to(device), self.size)
 
     def directions(self, points: Tensor) -> Tensor:
         """World directions (N, 3) of pixels (N, 2), of depth 1 along the optical axis."""
@@ -45,7 +51,8 @@ class Camera:
 
 @dataclass(frozen=True)
 class Scene:
-    """P primitives; number 0 is the room, seen from inside, numbers from `boxes` on ellipsoids.
+    """P primitives: number 0 is the room, seen from inside; from `boxes` on they are ellipsoids;
+    the last one is the terrain, where there is one.
 
     rotation (2, P, 3, 3) local to world and center (2, P, 3): poses at time 0 and 1; half (P, 3)
     half extents in meters; texture (P, 3, 2): texture index per axis and sign of the face;
@@ -64,6 +71,27 @@ class Scene:
     contrast: Tensor
     tint: Tensor
     light: Tensor
+    terrain: Terrain | None = None
+
+    @property
+    def device(self) -> torch.device:
+        """Where the scene's tensors are."""
+        return self.half.device
+
+    def to(self, device: torch.device) -> Scene:
+        """The scene, its textures included, on a device."""
+        moved: dict[str, Any] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, Tensor | TexturePool | Terrain):
+                moved[field.name] = value.to(device)
+        return replace(self, **moved)
+
+    @property
+    def moves(self) -> Tensor:
+        """Which primitives have another pose at time 1, (P,) bool."""
+        turned = (self.rotation[0] != self.rotation[1]).flatten(1).any(1)
+        return turned | (self.center[0] != self.center[1]).any(1)
 
 
 @dataclass(frozen=True)
@@ -83,10 +111,13 @@ def cast(scene: Scene, time: int, origin: Tensor, directions: Tensor) -> Hits:
     start = torch.einsum("pij,pi->pj", rotation, origin - center)  # (P, 3), local
     turned = rotation.transpose(1, 2).reshape(-1, 3)  # (3 P, 3)
     local = (turned @ directions.T).view(len(start), 3, -1)
-    cut = scene.boxes
+    cut, end = scene.boxes, len(start) - (scene.terrain is not None)
     distances = [_boxes(start[:cut], local[:cut], scene.half[:cut])]
-    if cut < len(start):
-        distances.append(_ellipsoids(start[cut:], local[cut:], scene.half[cut:]))
+    if cut < end:
+        distances.append(_ellipsoids(start[cut:end], local[cut:end], scene.half[cut:end]))
+    if scene.terrain is not None:
+        nearest = torch.cat(distances).amin(0)
+        distances.append(scene.terrain.cast(start[end], local[end].T, nearest).unsqueeze(0))
     distance, primitive = torch.cat(distances).min(dim=0)
     world = origin + distance.unsqueeze(1) * directions
     return Hits(distance, primitive, to_local(scene, time, primitive, world))
@@ -133,7 +164,9 @@ def render(scene: Scene, camera: Camera, time: int) -> tuple[Tensor, Tensor]:
     """Picture (H, W, 3) float32 in [0, 255] and depth (H, W) float32 in meters."""
     height, width = camera.size
     colors, depths = [], []
-    for points in torch.chunk(grid_points(camera.size, 1), 1 + height * width // CHUNK):
+    for points in torch.chunk(
+        grid_points(camera.size, 1, scene.device), 1 + height * width // CHUNK
+    ):
         rays = camera.directions(points)
         hits = cast(scene, time, camera.c2w[:3, 3], rays)
         colors.append(shade(scene, camera, time, hits, rays))
@@ -147,14 +180,16 @@ def shade(scene: Scene, camera: Camera, time: int, hits: Hits, rays: Tensor) -> 
     half = scene.half.index_select(0, which)
     scaled = hits.local / half
     axis = scaled.abs().argmax(1)
+    if scene.terrain is not None:  # its texture is laid on from above
+        axis = axis.masked_fill(which == len(scene.half) - 1, 2)
     sign = (hits.local.gather(1, axis.unsqueeze(1)).squeeze(1) > 0).long()
-    normal = _local_normals(scene, which, scaled, half, axis)
+    normal = _local_normals(scene, hits, scaled, half, axis)
     normal = (scene.rotation[time].index_select(0, which) @ normal.unsqueeze(2)).squeeze(2)
     cosine = (normal * rays).sum(1).abs() * rays.square().sum(1).rsqrt()
     texel = scene.texel.index_select(0, which)
     footprint = hits.distance / (camera.K[0, 0] * texel)
     level = (footprint / cosine.clamp(min=0.05).sqrt()).clamp(min=1e-6).log2()
-    across = hits.local.gather(1, AXES[axis]) / texel.unsqueeze(1)
+    across = hits.local.gather(1, AXES.to(axis.device)[axis]) / texel.unsqueeze(1)
     across = across + scene.shift.index_select(0, which) + SIZE / 2
     index = scene.texture[which, axis, sign]
     color = scene.pool.sample(index, across[:, 0], across[:, 1], level)
@@ -168,28 +203,44 @@ def shade(scene: Scene, camera: Camera, time: int, hits: Hits, rays: Tensor) -> 
 AXES = torch.tensor([[1, 2], [0, 2], [0, 1]])
 
 
-def _local_normals(
-    scene: Scene, which: Tensor, scaled: Tensor, half: Tensor, axis: Tensor
-) -> Tensor:
+def _local_normals(scene: Scene, hits: Hits, scaled: Tensor, half: Tensor, axis: Tensor) -> Tensor:
     flat = torch.zeros_like(scaled).scatter_(1, axis.unsqueeze(1), 1.0) * scaled.sign()
     round_ = scaled / half
     round_ = round_ * round_.square().sum(1, keepdim=True).clamp(min=1e-12).rsqrt()
-    return torch.where((which >= scene.boxes).unsqueeze(1), round_, flat)
+    normal = torch.where((hits.primitive >= scene.boxes).unsqueeze(1), round_, flat)
+    if scene.terrain is not None:
+        ground = (hits.primitive == len(scene.half) - 1).unsqueeze(1)
+        normal = torch.where(ground, scene.terrain.normal(hits.local[:, :2]), normal)
+    return normal
 
 
-def grid_points(size: tuple[int, int], stride: int) -> Tensor:
+def grid_points(size: tuple[int, int], stride: int, device: torch.device | str = "cpu") -> Tensor:
     """Centers (N, 2) as x, y of the stride x stride cells of an image, in row-major order."""
     ys, xs = (
-        (torch.arange(side // stride, dtype=torch.float32) + 0.5) * stride - 0.5 for side in size
+        (torch.arange(side // stride, dtype=torch.float32, device=device) + 0.5) * stride - 0.5
+        for side in size
     )
     y, x = torch.meshgrid(ys, xs, indexing="ij")
     return torch.stack([x.reshape(-1), y.reshape(-1)], 1)
 
 
-def exact_flow_at(
+@dataclass(frozen=True)
+class Correspondence:
+    """What is known of N pixels of one view: flow (N, 2) in pixels to the other view, visible (N,)
+    bool there, depth (N,) in meters along the own optical axis, moving (N,) bool: of an object
+    whose pose differs between the views' times.
+    """
+
+    flow: Tensor
+    visible: Tensor
+    depth: Tensor
+    moving: Tensor
+
+
+def correspond(
     scene: Scene, views: tuple[Camera, Camera], times: tuple[int, int], points: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Flow (N, 2) of pixels (N, 2) of views[0] to views[1], and whether it is visible there.
+) -> Correspondence:
+    """Where the pixels (N, 2) of views[0] are in views[1].
 
     Visible: inside the other picture, before its camera, and not hidden, which a second ray from
     the other camera decides exactly.
@@ -199,8 +250,18 @@ def exact_flow_at(
     world = to_world(scene, times[1], hits.primitive, hits.local)
     there, depth = second.project(world)
     height, width = second.size
-    limit = torch.tensor([width - 0.5, height - 0.5])
+    limit = points.new_tensor([width - 0.5, height - 0.5])
     inside = ((there >= -0.5) & (there <= limit)).all(1) & (depth > 1e-3)
     aim = torch.where(inside.unsqueeze(1), there, torch.zeros_like(there))
     seen = cast(scene, times[1], second.c2w[:3, 3], second.directions(aim))
-    return there - points, inside & (seen.distance > depth * 0.997 - 1e-3)
+    visible = inside & (seen.distance > depth * 0.997 - 1e-3)
+    moving = scene.moves.index_select(0, hits.primitive)
+    return Correspondence(there - points, visible, hits.distance, moving)
+
+
+def exact_flow_at(
+    scene: Scene, views: tuple[Camera, Camera], times: tuple[int, int], points: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Flow (N, 2) and visibility (N,) of `correspond`."""
+    found = correspond(scene, views, times, points)
+    return found.flow, found.visible

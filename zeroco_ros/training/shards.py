@@ -11,6 +11,7 @@ import os
 import shutil
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import numpy.typing as npt
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.training.pairs import make_pair
 from zeroco_ros.training.parallel import Team
-from zeroco_ros.training.photos import bundled_photos, photos_in
+from zeroco_ros.training.photos import Photographs
 from zeroco_ros.training.recipe import DataPlan, Recipe, recipe_from
 from zeroco_ros.training.textures import texture_pool
 
@@ -44,7 +45,7 @@ def shard_path(folder: Path, number: int) -> Path:
 
 
 def make_shard(
-    seed: int, number: int, plan: DataPlan, photos: list[npt.NDArray[np.uint8]]
+    seed: int, number: int, plan: DataPlan, photos: Sequence[npt.NDArray[np.uint8]]
 ) -> Shard:
     """Render shard `number`: its own pool of textures, `plan.shard` pairs."""
     pool = texture_pool([seed, number, 0], plan.textures, photos, plan.photo_share)
@@ -78,9 +79,9 @@ def load_shard(folder: Path, number: int) -> Shard:
     return Shard(*arrays)
 
 
-def texture_photos(textures: str | None) -> list[npt.NDArray[np.uint8]]:
+def texture_photos(textures: str | None) -> Photographs:
     """The bundled photographs and those of a user's folder."""
-    return bundled_photos() + (photos_in(textures) if textures else [])
+    return Photographs(textures)
 
 
 def newest_shard(step: int, recipe: Recipe) -> int:

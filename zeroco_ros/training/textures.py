@@ -33,6 +33,15 @@ class TexturePool:
         """Number of textures."""
         return self.mean.shape[0]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the textures are, and with them everything that is rendered from them."""
+        return self.texels.device
+
+    def to(self, device: torch.device) -> TexturePool:
+        """The pool on a device."""
+        return TexturePool(self.texels.to(device), self.mean.to(device))
+
     def sample(self, index: Tensor, u: Tensor, v: Tensor, level: Tensor) -> Tensor:
         """Colors (N, 3) float32 in [0, 255] by trilinear filtering, mirrored at the borders.
 

@@ -13,6 +13,7 @@ from zeroco_ros.errors import ConfigError
 from zeroco_ros.training.augment import make_batch
 from zeroco_ros.training.holdout import HeldOut, held_out_sets, no_motion_errors, summary
 from zeroco_ros.training.memory import keep_freed_memory
+from zeroco_ros.training.photos import pictures_in
 from zeroco_ros.training.precision import has_bf16
 from zeroco_ros.training.recipe import Recipe
 from zeroco_ros.training.runlog import RunLog
@@ -30,6 +31,8 @@ def train(recipe: Recipe, options: RunOptions) -> Trainer:
     keep_freed_memory()
     if options.threads is not None:
         torch.set_num_threads(options.threads)
+    if options.textures is not None:
+        pictures_in(options.textures)  # a clear error here, not in the renderer's process
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(recipe, options)
     leads = trainer.team.leads

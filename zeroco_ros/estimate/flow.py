@@ -119,7 +119,7 @@ class FlowEstimator:
             self._head = DenseHead(
                 config.head, config.head_max_side, backend.device, backend.precision
             )
-            self._calibration = Calibration.from_metadata(self._head.metadata)
+            self.calibration = Calibration.from_metadata(self._head.metadata)
 
     @property
     def beta(self) -> float | None:
@@ -185,7 +185,7 @@ class FlowEstimator:
         if error is None or dense is not None or self.config.refine == "dis":
             error = forward_backward_error(flow, backward)
         if dense is not None:
-            confidence = self._calibration.confidence(dense.certainty, error)
+            confidence = self.calibration.confidence(dense.certainty, error)
             least = 3.0
         else:
             confidence = upsample_map(_confidence(coarse, target, source), boxes[0])

@@ -51,3 +51,44 @@ training. A few pairs show almost no texture or only a repeated one and dominate
 - Wide baselines, strong in-plane rotation (beyond about 40 degrees) and large untextured areas are
   often wrong; the confidence map is low there but was not calibrated.
 """
+
+HEAD_CARD = """# {name}
+
+Flow head of zeroco_ros (`{file}`, {size} MB, {millions} M parameters, kind `{kind}`, stored in
+half precision). License: Apache-2.0.
+
+sha256: `{sha256}`
+
+## What it is
+A network that makes the attention's coarse match dense: it compares small windows of its own
+convolutional features around the current flow, a few times at 1/8 and 1/4 of the resolution, and
+upsamples by convex combination. It needs the two images and any coarse match: it was trained on
+that of the backbone `{backbone}`.
+
+## Data
+The procedural world with the truth at every pixel: ray-cast scenes with moving objects, and
+homographies. Textures: procedural ones, and crops of these photographs from scikit-image's wheel,
+nothing else unless `--textures` was given:
+
+{photos}
+
+## Run
+`{command}`
+at commit `{commit}`, seed {seed}: {steps} steps, {pairs} pairs (both directions of each),
+{minutes} minutes in {processes} process(es), CPU. The complete recipe is in the file's metadata.
+With `--minutes` the learning rate follows the clock: another run gives weights that are as good,
+not the same bits.
+
+## Held-out procedural set
+AEPE in pixels at 224x224 over visible pixels, of the averaged weights, no further refinement.
+
+{curve}
+
+## Confidence
+{calibration}
+
+## Real data
+Evaluation only, never training.
+
+{notes}
+"""

@@ -1,0 +1,170 @@
+"""From a flow head's run to its weights file, calibrated, and its model card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zeroco_ros import __version__
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.estimate.config import FlowConfig, preset
+from zeroco_ros.estimate.flow import FlowEstimator
+from zeroco_ros.heads.checkpoint import build_head, save_head
+from zeroco_ros.training.card import HEAD_CARD
+from zeroco_ros.training.checkpoints import load_state
+from zeroco_ros.training.flow_calibration import Fit, calibrate
+from zeroco_ros.training.flow_recipe import FlowRecipe, flow_recipe_from
+from zeroco_ros.training.photos import BUNDLED
+
+
+@dataclass(frozen=True)
+class FinishedHead:
+    """An ended run: averaged head, recipe, progress, the log's records and where it came from."""
+
+    head: torch.nn.Module
+    recipe: FlowRecipe
+    step: int
+    pairs: int
+    minutes: float
+    records: list[dict[str, Any]]
+    facts: dict[str, Any]
+
+
+def read_head_run(out: Path) -> FinishedHead:
+    """Read a run folder; raises ConfigError if it holds no checkpoint."""
+    state = load_state(out / "checkpoint.pt")
+    if state is None:
+        raise ConfigError(f"no checkpoint in {out}: train first (zeroco train flow --out DIR)")
+    recipe = flow_recipe_from(json.loads(state["recipe"]))
+    head = build_head(recipe.kind, state.get("config") or recipe.head.to_dict())
+    head.load_state_dict(state["average"])
+    log = out / "log.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    return FinishedHead(
+        head.eval(),
+        recipe,
+        state["step"],
+        state["pairs"],
+        state["seconds"] / 60,
+        [json.loads(line) for line in lines],
+        {**facts, "backbone": state["backbone"]},
+    )
+
+
+def export_flow(
+    out: Path,
+    weights: Path,
+    *,
+    backbone: str = "default",
+    calibration_pairs: int = 48,
+    notes: str = "",
+) -> str:
+    """Write a run's averaged head (half precision), calibrate it, write the model card beside it.
+
+    backbone: the weights it is calibrated with; calibration_pairs: 0 leaves the head's own
+    certainty; notes: Markdown for the card. Returns the file's sha256.
+    """
+    run = read_head_run(out)
+    metadata = metadata_of(run)
+    half = run.head.to(torch.float16)
+    save_head(weights, half, metadata)
+    fit = None
+    if calibration_pairs:
+        config = replace(head_preset("default"), head=str(weights))
+        estimator = FlowEstimator(config, weights=backbone, device="cpu")
+        fit = calibrate(estimator, run.recipe, calibration_pairs)
+        metadata["calibration"] = fit.calibration.to_dict()
+        save_head(weights, half, metadata)
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    text = head_card(run, metadata, fit, sha256, weights, notes)
+    weights.with_suffix(".md").write_text(text, encoding="utf-8")
+    return sha256
+
+
+def head_preset(name: str) -> FlowConfig:
+    """A preset as it is with a head: its refinement follows the head's flow."""
+    return replace(preset(name), refine_backward=False)
+
+
+def metadata_of(run: FinishedHead) -> dict[str, Any]:
+    """What the weights file says about itself, beside its architecture."""
+    return {
+        "license": "Apache-2.0",
+        "recipe": run.recipe.to_dict(),
+        "training": {
+            "steps": run.step,
+            "pairs": run.pairs,
+            "minutes": round(run.minutes, 1),
+            "held_out_aepe": last_errors(run),
+            "version": __version__,
+            **run.facts,
+        },
+    }
+
+
+def last_errors(run: FinishedHead) -> dict[str, Any]:
+    """The last held-out errors of the log, {} if none were measured."""
+    found = [record["aepe"] for record in run.records if "aepe" in record]
+    return dict(found[-1]) if found else {}
+
+
+def head_card(
+    run: FinishedHead,
+    metadata: dict[str, Any],
+    fit: Fit | None,
+    sha256: str,
+    weights: Path,
+    notes: str,
+) -> str:
+    """The model card (Markdown)."""
+    training = metadata["training"]
+    count = sum(p.numel() for p in run.head.parameters())
+    return HEAD_CARD.format(
+        name=weights.stem,
+        file=weights.name,
+        sha256=sha256,
+        size=f"{weights.stat().st_size / 1e6:.2f}",
+        millions=f"{count / 1e6:.2f}",
+        kind=run.recipe.kind,
+        backbone=training["backbone"],
+        seed=run.recipe.seed,
+        photos="\n".join(f"- `{name}`: {terms}" for name, terms in BUNDLED.items()),
+        curve=curve(run),
+        calibration=calibration_text(fit),
+        notes=notes.strip() or "Not measured.",
+        **{key: training[key] for key in ("steps", "pairs", "minutes", "commit", "command")},
+        processes=training["processes"],
+    )
+
+
+def calibration_text(fit: Fit | None) -> str:
+    """How the confidence was fitted, in words."""
+    if fit is None:
+        return "Not calibrated: the confidence is the head's own certainty."
+    values = ", ".join(f"{name} {value:g}" for name, value in asdict(fit.calibration).items())
+    return (
+        f"Fitted on {fit.pixels} pixels of {fit.pairs} rendered pairs of 640x480 that no weight "
+        f"was trained on ({fit.share:.0%} right): {values}. Cross-entropy {fit.after:.3f} nats, "
+        f"the head's own certainty {fit.before:.3f}."
+    )
+
+
+def curve(run: FinishedHead) -> str:
+    """Held-out errors over the run as a table, the coarse match's last."""
+    measured = [record for record in run.records if "aepe" in record]
+    if not measured:
+        return "Not measured."
+    names = list(measured[-1]["aepe"]["head"])
+    lines = [f"| pairs | minutes | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
+    for record in measured[:: 1 + len(measured) // 12] + measured[-1:]:
+        values = " | ".join(f"{record['aepe']['head'][name]:.2f}" for name in names)
+        lines.append(f"| {record['pairs']} | {record['minutes']:.0f} | {values} |")
+    coarse = " | ".join(f"{measured[-1]['aepe']['coarse'][name]:.2f}" for name in names)
+    lines.append(f"| coarse match alone | | {coarse} |")
+    return "\n".join(lines)

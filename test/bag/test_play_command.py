@@ -66,7 +66,7 @@ def test_ctrl_c_ends_a_loop_cleanly(make_bag: Callable[..., Path]) -> None:
         process = start(make_bag(), "--loop", "--rate", 20, "--topics", "/text", "--wait", 10)
         notes.wait_for(15)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     finally:
         probe.close()
     assert (process.returncode, err) == (0, "")

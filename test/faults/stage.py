@@ -1,7 +1,7 @@
 """A running flow_node with a camera, an audience and its diagnostics, for tests to hurt.
 
-The node subscribes reliably (by QoS override) and frames are sent one by one, each when the node
-is done with the one before: what it then did or did not do is exact.
+The node subscribes reliably (see `node_scenes.lossless`) and frames are sent one by one, each when
+the node is done with the one before: what it then did or did not do is exact.
 """
 
 from __future__ import annotations
@@ -17,10 +17,6 @@ from sensor_msgs.msg import Image
 CAMERA = "/cam/image"
 MS = 1_000_000
 BASE = 1_000 * scenes.SECOND
-RELIABLE = {
-    f"qos_overrides.{CAMERA}.subscription.reliability": "reliable",
-    f"qos_overrides.{CAMERA}.subscription.depth": 200,
-}
 FLOW_COUNTERS = ("in", "out", "paired", "started")
 COUNTERS = (
     *FLOW_COUNTERS,
@@ -55,7 +51,7 @@ class Stage:
     def open(self) -> None:
         """An audience arrives: the node subscribes, with empty buffers."""
         self.flow = self.probe.collect(Image, "/flow_node/flow")
-        self.probe.wait_matched(self.camera)
+        scenes.connect(self.probe, self.node, self.camera)
         scenes.wait_status(self.probe, self.diagnostics, state="active")
         self._before = self.counters()
         self._log_start = len(self.node.log)

@@ -31,19 +31,22 @@ def test_row_25_a_signal_during_inference_ends_the_node_cleanly(
     with contextlib.ExitStack() as stack:
         nodes = {
             name: stack.enter_context(
-                scenes.flow_node(weights, {"image": "/cam/image", "__ns": f"/{name}"})
+                scenes.flow_node(
+                    weights, {"image": "/cam/image", "__ns": f"/{name}"}, default_qos=True
+                )
             )
             for name in numbers
         }
         flows = {name: probe.collect(Image, f"/{name}/flow_node/flow") for name in nodes}
-        probe.wait_matched(camera, len(nodes))
+        for node in nodes.values():
+            scenes.connect(probe, node, camera)
+        probe.wait_connected(camera, count=len(nodes), timeout=scenes.STARTUP)
         sent = 0
 
         def results(name: str) -> int:
-            """Keep the camera running."""
+            """Keep the camera running, faster than the nodes can follow."""
             nonlocal sent
-            camera.publish(frame(10 * sent, large))
-            sent += 1
+            sent = scenes.overload(camera, large, sent)
             return len(flows[name])
 
         for name, number in numbers.items():
@@ -67,19 +70,12 @@ def test_row_04_a_bag_loop_with_two_cameras_loses_no_pair(
     The synchronizers of message_filters alone keep the newest old stamps and starve then.
     """
     remap = {"left/image": "/rig/left", "right/image": "/rig/right"}
-    values = {
-        "pairing": "synchronized",
-        "sync_queue_size": 3,
-        "slop": 0.01,
-    }
-    for side in ("left", "right"):
-        values[f"qos_overrides./rig/{side}.subscription.reliability"] = "reliable"
+    values = {"pairing": "synchronized", "sync_queue_size": 3, "slop": 0.01}
     with scenes.flow_node(weights, remap, **values) as node:
         diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
         flow = probe.collect(Image, "/flow_node/flow")
         cameras = [probe.publisher(Image, f"/rig/{side}") for side in ("left", "right")]
-        for camera in cameras:
-            probe.wait_matched(camera)
+        scenes.connect(probe, node, *cameras)
         expected: list[int] = []
         for passes in range(1, 4):
             for time in range(0, 6 * PERIOD, PERIOD):

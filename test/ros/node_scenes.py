@@ -14,7 +14,7 @@ import ros_harness
 NODE = "zeroco_ros.ros.flow_node"
 HEIGHT, WIDTH = 96, 128
 SECOND = 1_000_000_000
-STARTUP = 80.0  # seconds: loading PyTorch on a busy machine
+STARTUP = 2.5 * ros_harness.PATIENCE  # seconds: loading PyTorch on a busy machine
 
 
 def tiny_weights(folder: Path) -> str:
@@ -84,11 +84,36 @@ def parameters(weights: str, **more: Any) -> dict[str, Any]:
     return {**quick, "precision": "fp32", **more}
 
 
+def lossless(remap: dict[str, str], values: dict[str, Any]) -> dict[str, Any]:
+    """QoS overrides with which no frame is lost between a reliable camera and the node."""
+    pair = values.get("pairing") == "synchronized"
+    suffix = "/compressed" if values.get("image_transport") == "compressed" else ""
+    overrides: dict[str, Any] = {}
+    for name in ("left/image", "right/image") if pair else ("image",):
+        topic = remap.get(name, f"{remap.get('__ns', '')}/{name}")
+        overrides[f"qos_overrides.{topic}{suffix}.subscription.reliability"] = "reliable"
+        overrides[f"qos_overrides.{topic}{suffix}.subscription.depth"] = 200
+    return overrides
+
+
 @contextmanager
-def flow_node(weights: str, remap: dict[str, str] | None = None, **more: Any) -> Iterator[Any]:
-    """A running flow_node process; `more` are its parameters."""
-    with ros_harness.running(NODE, parameters(weights, **more), remap=remap) as process:
+def flow_node(
+    weights: str, remap: dict[str, str] | None = None, *, default_qos: bool = False, **more: Any
+) -> Iterator[Any]:
+    """A running flow_node process; `more` are its parameters.
+
+    Frames sent once it is connected all reach it, unless it has its default_qos (best effort).
+    """
+    values = parameters(weights, **more)
+    if not default_qos:
+        values = {**lossless(remap or {}, values), **values}
+    with ros_harness.running(NODE, values, remap=remap) as process:
         yield process
+
+
+def listened(*outputs: str) -> dict[str, str]:
+    """What `wait_status` waits for until the node knows a listener of each of these outputs."""
+    return {"subscribed outputs": ", ".join(sorted(outputs))}
 
 
 def status(diagnostics: Any) -> dict[str, str]:
@@ -114,13 +139,27 @@ def wait_status(probe: Any, diagnostics: Any, **expected: str) -> dict[str, str]
 
 
 def connect(probe: Any, process: Any, *cameras: Any) -> None:
-    """Wait until the node has loaded its model and listens to every camera."""
+    """Wait until the node has loaded its model and listens to every camera.
 
-    def there() -> bool:
+    It subscribes when it has found a listener of an output: what it publishes gets there too.
+    """
+
+    def alive_and_there() -> bool:
         assert process.process.poll() is None, f"the node ended early:\n{process.log}"
         return all(camera.get_subscription_count() for camera in cameras)
 
-    probe.wait_until(there, "the node to subscribe to its cameras", STARTUP)
+    probe.wait_until(alive_and_there, "the node to subscribe to its cameras", STARTUP)
+    probe.wait_connected(*cameras)
+
+
+def overload(camera: Any, large: np.ndarray[Any, Any], sent: int, count: int = 4) -> int:
+    """Publish `count` frames, numbers `sent` and on, 10 ms apart by their stamps; the next number.
+
+    Called again and again while waiting, these are more than any machine has time for.
+    """
+    for number in range(sent, sent + count):
+        camera.publish(image(large, SECOND + number * 10**7))
+    return sent + count
 
 
 def set_parameter(probe: Any, name: str, value: Any, node: str = "/flow_node") -> Any:

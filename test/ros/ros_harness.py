@@ -1,6 +1,8 @@
 """Real ROS 2 processes and topics for tests: an isolated domain, a probe node, child nodes.
 
 Nothing here sleeps for a fixed time: everything waits for a condition, at most `PATIENCE` seconds.
+
+Who sends a finite number of messages and waits for all of them calls `Probe.wait_connected` first.
 """
 
 from __future__ import annotations
@@ -89,6 +91,7 @@ class Probe:
         self.node = rclpy.create_node(name, context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
+        self._clients: dict[str, Any] = {}
 
     def close(self) -> None:
         """Destroy the node and its context."""
@@ -119,30 +122,46 @@ class Probe:
         return Collector(self, message_type, topic, QoSProfile(depth=depth, reliability=kind))
 
     def publisher(self, message_type: type, topic: str, *, reliable: bool = True, depth: int = 50):
-        """A publisher; `wait_matched` waits until somebody listens to it."""
+        """A publisher; see `wait_connected`."""
         from rclpy.qos import QoSProfile, ReliabilityPolicy
 
         kind = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
         profile = QoSProfile(depth=depth, reliability=kind)
         return self.node.create_publisher(message_type, topic, profile)
 
-    def wait_matched(self, publisher: Any, count: int = 1) -> None:
-        """Wait until `count` subscriptions are connected to the publisher."""
-        self.wait_until(
-            lambda: publisher.get_subscription_count() >= count,
-            f"{count} subscription(s) to {publisher.topic_name}",
-        )
+    def wait_connected(self, *ends: Any, count: int = 1, timeout: float = PATIENCE) -> None:
+        """Wait until no message between these ends can be lost for want of a connection.
+
+        ends: publishers (each must have `count` subscriptions), subscriptions and Collectors (each
+        must have a publisher). The two sides of a topic find each other at different times, so
+        name both where both are in this process. A child's side cannot be seen from here: make
+        that subscription reliable, then what is sent before it knows the publisher is sent again.
+        """
+        for end in ends:
+            if isinstance(end, Collector):
+                end = end.subscription
+            if hasattr(end, "get_subscription_count"):
+                self.wait_until(
+                    lambda end=end: end.get_subscription_count() >= count,
+                    f"{count} subscription(s) to {end.topic_name}",
+                    timeout,
+                )
+            else:
+                self.wait_until(
+                    lambda end=end: end.get_publisher_count() > 0,
+                    f"a publisher of {end.topic_name}",
+                    timeout,
+                )
 
     def call(self, service_type: type, name: str, request: Any, timeout: float = PATIENCE) -> Any:
         """Call a service and return its response."""
-        client = self.node.create_client(service_type, name)
-        try:
-            self.wait_until(client.service_is_ready, f"service {name}", timeout)
-            future = client.call_async(request)
-            self.wait_until(future.done, f"the answer of service {name}", timeout)
-            return future.result()
-        finally:
-            self.node.destroy_client(client)
+        if name not in self._clients:  # kept: a new one would have to be found by the server
+            self._clients[name] = self.node.create_client(service_type, name)
+        client = self._clients[name]
+        self.wait_until(client.service_is_ready, f"service {name}", timeout)
+        future = client.call_async(request)
+        self.wait_until(future.done, f"the answer of service {name}", timeout)
+        return future.result()
 
 
 class Collector:
@@ -171,20 +190,13 @@ class Collector:
 
     def wait_for(self, count: int, timeout: float = PATIENCE) -> list[Any]:
         """Wait until at least `count` messages are there; return all."""
-        self.probe.wait_until(
-            lambda: len(self.messages) >= count,
-            f"{count} messages on {self.topic} (got {len(self.messages)})",
-            timeout,
-        )
+        try:
+            self.probe.wait_until(
+                lambda: len(self.messages) >= count, f"{count} messages on {self.topic}", timeout
+            )
+        except AssertionError as error:
+            raise AssertionError(f"{error}, got {len(self.messages)}") from None
         return self.messages
-
-    def wait_matched(self, timeout: float = PATIENCE) -> None:
-        """Wait until a publisher is there."""
-        self.probe.wait_until(
-            lambda: self.probe.node.count_publishers(self.topic) > 0,
-            f"a publisher of {self.topic}",
-            timeout,
-        )
 
     def clear(self) -> None:
         """Forget what has come so far."""

@@ -207,8 +207,7 @@ def test_subscribers_feed_a_synchronizer_over_real_topics(probe: ros_harness.Pro
     assert left.getTopic() == "left/image"
     assert left.topic_name.endswith("/left/image")  # the subscription's own attributes
     publishers = [probe.publisher(Image, f"{side}/image") for side in ("left", "right")]
-    for publisher in publishers:
-        probe.wait_matched(publisher)
+    probe.wait_connected(*publishers, left.sub, right.sub)
     header = ros_harness.make_header(55, "rig")
     for publisher in publishers:
         publisher.publish(Image(header=header))

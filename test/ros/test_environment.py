@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -168,7 +169,7 @@ def test_large_best_effort_images_cross_processes_with_the_profile(
     try:
         echo = probe.collect(Header, "echo")
         camera = probe.publisher(Image, "large", reliable=False, depth=1)
-        probe.wait_matched(camera)
+        probe.wait_connected(camera)
 
         def answered() -> bool:  # until the way back is connected too
             camera.publish(from_array(large[:8], "rgb8", ros_harness.make_header(99)))
@@ -179,12 +180,15 @@ def test_large_best_effort_images_cross_processes_with_the_profile(
 
         probe.wait_until(answered, "the echo process")
         for index in range(5):
-            camera.publish(from_array(large, "rgb8", ros_harness.make_header(index)))
-            probe.wait_until(lambda: index in stamps(), f"image {index}")  # noqa: B023
+            for _ in range(3):  # best effort: on a busy machine one may be lost
+                camera.publish(from_array(large, "rgb8", ros_harness.make_header(index)))
+                with contextlib.suppress(AssertionError):
+                    probe.wait_until(lambda: index in stamps(), "an image", 10)  # noqa: B023
+                    break
     finally:
         child.terminate()
         child.wait()
-    assert [stamp for stamp in stamps() if stamp != 99] == [0, 1, 2, 3, 4]
+    assert list(dict.fromkeys(stamp for stamp in stamps() if stamp != 99)) == [0, 1, 2, 3, 4]
 
 
 def test_share_files_are_found_in_the_source_tree_and_when_installed(

@@ -300,7 +300,7 @@ def test_from_array_refuses_what_does_not_fit(
 def test_images_survive_the_middleware(probe: ros_harness.Probe, rgb: np.ndarray) -> None:
     collector = probe.collect(Image, "round_trip")
     publisher = probe.publisher(Image, "round_trip")
-    probe.wait_matched(publisher)
+    probe.wait_connected(publisher, collector)
     flow = np.random.default_rng(4).normal(size=(H, W, 2)).astype(np.float32)
     header = ros_harness.make_header(77, "camera")
     publisher.publish(from_array(flow, "32FC2", header))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import node_scenes as scenes
+import numpy as np
 import pytest
 import ros_harness
 
@@ -144,23 +145,33 @@ def test_sigint_during_inference(
     probe: ros_harness.Probe, diagnostics: ros_harness.Collector, weights: str
 ) -> None:
     """The inference under way ends, what waits is dropped, and the process leaves with 0."""
-    with scenes.flow_node(weights, max_side=320, zoom="2 3") as node:
+    values = {"max_side": 320, "zoom": "2 3"}
+    with scenes.flow_node(weights, default_qos=True, **values) as node:
         camera = probe.publisher(Image, "/image")
         flow = probe.collect(Image, "/flow_node/flow")
         scenes.connect(probe, node, camera)
-        big = scenes.view(0).repeat(5, axis=0).repeat(5, axis=1)
-        for index in range(8):
-            camera.publish(scenes.image(big, scenes.SECOND + index * 10**8))
-        scenes.wait_status(probe, diagnostics, queue="1")  # so one is being worked on
+        large = np.tile(scenes.view(0), (5, 5, 1))
+        sent = 0
+
+        def at_work() -> bool:
+            nonlocal sent
+            sent = scenes.overload(camera, large, sent)
+            return scenes.status(diagnostics).get("queue") == "1"  # so one is being worked on
+
+        probe.wait_until(at_work, "a pair that waits")
         assert node.stop(signal.SIGINT) == 0
         assert "Traceback" not in node.log
         assert "ERROR" not in node.log
-        assert len(flow) < 7
+        assert len(flow) < sent - 1
 
 
-def test_signal_while_the_model_loads() -> None:
-    """Loading is interrupted: nothing can be half-done."""
-    with scenes.flow_node("default") as node:
+def test_signal_while_the_model_loads(weights: str, tmp_path: Path) -> None:
+    """Loading is interrupted: nothing can be half-done. PyTorch never ends loading here."""
+    (tmp_path / "torch.py").write_text("import time\ntime.sleep(3600)\n")
+    values = scenes.parameters(weights)
+    with ros_harness.running(
+        scenes.NODE, values, environment={"PYTHONPATH": str(tmp_path)}
+    ) as node:
         node.wait_for_log("loading")
         assert node.stop(signal.SIGTERM) == 0
         assert "Traceback" not in node.log

@@ -141,7 +141,7 @@ def test_stop_and_start_many_times(worker: LatestWorker, job: Job) -> None:
         worker.start()
         worker.start()
     assert job.items == list(range(50))
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # threads of other tests may end meanwhile
 
 
 def test_stop_from_within_the_job_does_not_deadlock() -> None:

@@ -47,9 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--wait",
         type=float,
-        default=2.0,
+        default=5.0,
         metavar="S",
-        help="wait up to S seconds for subscribers before the first message (default: 2)",
+        help="wait up to S seconds for subscribers before the first message, and 0.6 s more once "
+        "they are there (default: 5; 0 starts at once)",
     )
 
 

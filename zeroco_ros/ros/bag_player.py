@@ -26,11 +26,12 @@ from zeroco_ros.errors import BagError, ConfigError
 DEPTH = 10
 CLOCK_TOPIC = "/clock"
 _LAST_WORDS = 5.0  # seconds for lost messages to be sent again: Fast DDS asks every 3 s
-_LINGER = 0.2  # the same for best-effort topics, which nobody acknowledges
+_LINGER = 0.5  # the same for best-effort topics, which nobody acknowledges
 _LOOK = 0.02  # seconds between looks at who subscribes
-# A subscriber is counted here before it knows this publisher: what is sent meanwhile is lost.
-_INTRODUCTION = 0.3  # seconds
-_SETTLED = 0.3  # seconds without a new subscription: those that were coming have come
+# A subscriber is counted here up to 0.3 s before it knows this publisher (on a busy machine). What
+# a reliable one misses meanwhile is sent again; for a best-effort one it is lost.
+_INTRODUCTION = 0.6  # seconds
+_SETTLED = 1.0  # seconds without a new subscription: those that were coming have come
 
 
 class TopicSink:
@@ -80,7 +81,8 @@ class TopicSink:
     def wait_for_subscribers(self, seconds: float) -> bool:
         """Wait until every topic has a subscriber, or those that come have come.
 
-        Returns whether anybody listens; at the latest after `seconds`.
+        Then a moment more (0.6 s), so that these know the publishers as well and get the first
+        message. Returns whether anybody listens; without a subscriber after `seconds`.
         """
         end = time.monotonic() + seconds
         before, changed = 0, time.monotonic()
@@ -120,7 +122,7 @@ def play_bag(
     remap: Mapping[str, str] | None = None,
     start: float = 0.0,
     duration: float | None = None,
-    wait: float = 2.0,
+    wait: float = 5.0,  # Fast DDS announces a process every 3 s
     progress: bool = True,
     on_warning: Callable[[str], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
@@ -129,8 +131,9 @@ def play_bag(
 
     rate, loop, start, duration: see `bag.player.Pace`. clock: publish /clock (a /clock inside the
     bag is then left out). topics: names to play, None for all. remap: name in the bag -> name to
-    publish under. wait: seconds to wait for the first subscribers. progress: show a bar where
-    stderr is a terminal. on_warning: called with one line per thing that is odd.
+    publish under. wait: seconds to wait at most for subscribers, see `wait_for_subscribers`.
+    progress: show a bar where stderr is a terminal. on_warning: called with one line per thing
+    that is odd.
 
     A KeyboardInterrupt ends the playing and sets `interrupted`. Raises BagError for a bag that
     cannot be played, ConfigError for nonsense options.

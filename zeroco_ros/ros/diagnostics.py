@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -20,6 +20,7 @@ class Condition:
     state: lifecycle label. clock_silent: use_sim_time without /clock. input_timeout: seconds.
     incompatible: the last QoS complaint. topics: input -> its number of publishers.
     listening_for: seconds since the inputs were subscribed, None while nobody wants them.
+    wanted: outputs that somebody listens to.
     queue: pairs that wait. model: device, precision, name, sha256; empty while unconfigured.
     """
 
@@ -30,6 +31,7 @@ class Condition:
     incompatible: str
     topics: Mapping[str, int]
     listening_for: float | None
+    wanted: Collection[str]
     queue: int
     model: Mapping[str, str]
 
@@ -117,6 +119,7 @@ class DiagnosticsTopic:
         return {
             "state": condition.state,
             "input topics": ", ".join(condition.topics),
+            "subscribed outputs": ", ".join(sorted(condition.wanted)),
             "input rate (Hz)": f"{metrics.input_rate.hz:.2f}",
             "output rate (Hz)": f"{metrics.output_rate.hz:.2f}",
             "latency median (ms)": milliseconds[0],

@@ -183,6 +183,7 @@ class FlowNode(LifecycleNode):
                 incompatible=self.journal.incompatible_text,
                 topics=pipeline.topics if pipeline else {},
                 listening_for=pipeline.listening_for if pipeline else None,
+                wanted=pipeline.wanted if pipeline else (),
                 queue=pipeline.queue if pipeline else 0,
                 model=pipeline.model.facts if pipeline else {},
             )

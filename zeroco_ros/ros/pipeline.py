@@ -90,6 +90,11 @@ class FlowPipeline:
         return None if since is None else time.monotonic() - since
 
     @property
+    def wanted(self) -> frozenset[str]:
+        """Names of the outputs that somebody listens to."""
+        return self._outputs.wanted()
+
+    @property
     def queue(self) -> int:
         """Pairs that wait for the worker: 0 or 1."""
         return max(0, self._submitted - self._begun - self._worker.dropped)

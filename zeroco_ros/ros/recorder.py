@@ -74,10 +74,13 @@ class TopicRecorder:
 class Spinner:
     """Spins a node on a thread of its own inside a `with` block.
 
-    An exception of a callback ends the thread and is raised at the end of the block.
+    An exception of a callback ends the thread and is raised at the end of the block. A node has
+    one executor at a time: one that it had before gets it back then.
     """
 
     def __init__(self, node: Node) -> None:
+        self._node = node
+        self._before = node.executor
         self._executor = SingleThreadedExecutor(context=node.context)
         self._executor.add_node(node)
         self._stop = threading.Event()
@@ -100,6 +103,7 @@ class Spinner:
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
         self._stop.set()
         self._thread.join()
+        self._node.executor = self._before
         self._executor.shutdown()
         if self.error is not None and kind is None:
             raise self.error

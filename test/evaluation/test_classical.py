@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.estimate.config import PRESETS
 from zeroco_ros.evaluation import classical
 from zeroco_ros.evaluation.methods import NAMES, OURS, configuration, make_method
 from zeroco_ros.evaluation.protocols import homography_flow
@@ -62,5 +64,14 @@ def test_thin_and_differing_images_are_no_trouble(
 
 def test_names_are_one_list_and_parts_vary_the_default() -> None:
     assert len(set(NAMES)) == len(NAMES) and set(OURS) < set(NAMES)
-    for name, refine in (("coarse", "none"), ("coarse-dis", "dis"), ("head", "none")):
-        assert configuration(name).refine == refine
+    for name, head, refine in (
+        ("coarse", "none", "none"),
+        ("coarse-dis", "none", "dis"),
+        ("head", "x", "none"),
+        ("default", "x", PRESETS["default"].refine),
+        ("paper", "none", "none"),
+    ):
+        config = configuration(name, head="x")
+        assert (config.head, config.refine) == (head, refine)
+    with pytest.raises(ConfigError, match="no learned head"):
+        configuration("head", head="none")

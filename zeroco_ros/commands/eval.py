@@ -50,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--pairs", type=int, metavar="N", help="at most N pairs of each set (robustness: 2)")
     add("--changes", metavar="A,B", help="robustness: only these changes (default: all)")
     add("--weights", default="default", metavar="NAME|FILE", help="default: default")
+    add("--head", metavar="NAME|FILE", help="another learned head (default: the preset's)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add("--threads", type=int, metavar="N", help="CPU threads of torch and OpenCV")
     add("--no-cost", action="store_true", help="flow: leave out the time and memory table")
@@ -67,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
     names, sets = _names(args), _sets(args)
     if args.threads is not None:
         _limit_threads(args.threads)
-    methods = [make_method(name, args.weights, args.device, args.threads) for name in names]
+    model = args.weights, args.device, args.threads, args.head
+    methods = [make_method(name, *model) for name in names]
     return {"flow": _flow, "robustness": _robustness, "confidence": _confidence}[args.what](
         args, sets, methods
     )
@@ -102,7 +104,8 @@ def _costs(
     for method in methods:
         advance(f"time and memory of {method.name}")
         images = pair.target, pair.source
-        costs.append(measure_cost(method.name, *images, _THREADS, args.weights, args.device))
+        model = args.weights, args.device, args.head
+        costs.append(measure_cost(method.name, *images, _THREADS, *model))
     return costs
 
 

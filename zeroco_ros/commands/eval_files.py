@@ -15,13 +15,11 @@ from typing import Any
 
 def run_facts(args: argparse.Namespace) -> dict[str, str]:
     """Command line, date, machine, versions and weights: what a number needs beside it."""
-    import hashlib
-
     import cv2
 
     from zeroco_ros import __version__
     from zeroco_ros.commands.info import cpu
-    from zeroco_ros.weights import resolve
+    from zeroco_ros.estimate.config import preset
 
     machine = cpu()
     facts = {
@@ -32,14 +30,25 @@ def run_facts(args: argparse.Namespace) -> dict[str, str]:
     }
     torch = sys.modules.get("torch")
     if torch is not None:
-        digest = hashlib.sha256(resolve(args.weights).read_bytes()).hexdigest()
         facts["versions"] += f", torch {torch.__version__}"
         facts["threads"] = f"torch {torch.get_num_threads()}, OpenCV {cv2.getNumThreads()}"
-        facts["weights"] = f"{Path(args.weights).name}, sha256 {digest}"
+        facts["weights"] = _identity(args.weights)
+        head = args.head or preset("default").head
+        if head != "none":
+            facts["head"] = _identity(head)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     if load is not None:
         facts["load"] = f"{load:.1f} (mean over the last minute; this run included)"
     return facts
+
+
+def _identity(name: str) -> str:
+    """Name and SHA-256 of a shipped name or a model file."""
+    import hashlib
+
+    from zeroco_ros.weights import resolve
+
+    return f"{Path(name).name}, sha256 {hashlib.sha256(resolve(name).read_bytes()).hexdigest()}"
 
 
 def write_json(args: argparse.Namespace, report: dict[str, Any]) -> None:

@@ -11,17 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from zeroco_ros.matching.calibration import RIGHT_WITHIN
+
 Float = npt.NDArray[np.floating]
 Bool = npt.NDArray[np.bool_]
 
-SHARE = 1 / 200  # of the longer side
 BINS = 10
 FINE = 1000  # bins of the counts that can be pooled; a multiple of BINS
 
 
 def tolerance(height: int, width: int) -> float:
     """The error in pixels up to which a flow vector counts as right."""
-    return SHARE * max(height, width)
+    return RIGHT_WITHIN * max(height, width)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ def measure_cost(
     threads: Sequence[int],
     weights: str | Path = "default",
     device: str = "auto",
+    head: str | None = None,
 ) -> Cost:
     """Time and memory of method `name` on a pair (H, W, 3) uint8 RGB, in a new process.
 
@@ -62,6 +63,7 @@ def measure_cost(
                 "threads": list(threads),
                 "weights": str(weights),
                 "device": device,
+                "head": head,
             }
         )
         done = subprocess.run(
@@ -79,12 +81,19 @@ def measure_cost(
     return Cost(name, (height, width), seconds, found["memory"], found["loaded"])
 
 
-def _measure(name: str, pair: str, threads: Sequence[int], weights: str, device: str) -> Cost:
+def _measure(
+    name: str,
+    pair: str,
+    threads: Sequence[int],
+    weights: str,
+    device: str,
+    head: str | None,
+) -> Cost:
     with np.load(pair) as arrays:
         target, source = arrays["target"], arrays["source"]
     before = peak_memory()
     _limit(threads[0])
-    method = make_method(name, weights, device, threads[0])
+    method = make_method(name, weights, device, threads[0], head)
     loaded = peak_memory()
     seconds = {}
     for count in threads:

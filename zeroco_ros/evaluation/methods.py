@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,36 +96,43 @@ def make_method(
     weights: str | Path = "default",
     device: str = "auto",
     threads: int | None = None,
+    head: str | None = None,
 ) -> Method:
     """Build a method by name, one of `NAMES`.
 
-    weights, device and threads are for this package's own. Raises ConfigError for another name,
-    WeightsError and BackendError as FlowEstimator does.
+    weights, device, threads and head (see `configuration`) are for this package's own. Raises
+    ConfigError for another name, WeightsError and BackendError as FlowEstimator does.
     """
     if name in OURS:
-        return _ours(name, weights, device, threads)
+        return _ours(name, configuration(name, head), weights, device, threads)
     if name in _CLASSICAL:
         about, compute = _CLASSICAL[name]
         return Method(name, about, _total(compute))
     raise ConfigError(f"unknown method {name!r}: use some of {', '.join(NAMES)}")
 
 
-def configuration(name: str) -> FlowConfig:
+def configuration(name: str, head: str | None = None) -> FlowConfig:
     """The configuration behind a preset or a part of `default`.
 
-    Raises ConfigError if no such method runs this package's estimator.
+    head: another learned head, a name of shipped weights or a file, for all but `paper` and the
+    parts that go without. Raises ConfigError for another name, and for the part `head` where there
+    is no learned head.
     """
-    if name not in _PARTS:
-        return preset(name)
-    known = {one.name for one in fields(FlowConfig)}
-    changes = {key: value for key, value in _PARTS[name].changes.items() if key in known}
-    return replace(preset("default"), **changes)
+    config = preset(name) if name not in _PARTS else preset("default")
+    if head is not None and name != "paper":
+        config = replace(config, head=head)
+    if name in _PARTS:
+        config = replace(config, **_PARTS[name].changes)
+    if name == "head" and config.head == "none":
+        raise ConfigError("the preset default has no learned head: give --head NAME or FILE")
+    return config
 
 
-def _ours(name: str, weights: str | Path, device: str, threads: int | None) -> Method:
+def _ours(
+    name: str, config: FlowConfig, weights: str | Path, device: str, threads: int | None
+) -> Method:
     from zeroco_ros.estimate.flow import FlowEstimator
 
-    config = configuration(name)
     estimator = FlowEstimator(config, weights=weights, device=device, threads=threads)
 
     def estimate(target: RGB, source: RGB) -> Estimate:

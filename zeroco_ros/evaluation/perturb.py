@@ -116,7 +116,7 @@ PERTURBATIONS: dict[str, Perturbation] = {
         Perturbation("scale", "factor", (0.5, 0.7, 0.85, 1, 1.2, 1.4, 2), 1, rescale),
         Perturbation("exposure", "stops", (-3, -2, -1, 0, 1, 2, 3), 0, _on_image(expose)),
         Perturbation("blur", "sigma px", (0, 1, 2, 4, 6), 0, _on_image(blur)),
-        Perturbation("motion blur", "length px", (1, 9, 17, 33), 1, _on_image(motion_blur)),
+        Perturbation("motion-blur", "length px", (1, 9, 17, 33), 1, _on_image(motion_blur)),
         Perturbation("noise", "sigma gray levels", (0, 5, 10, 20, 40), 0, _on_image(noise)),
         Perturbation("jpeg", "quality", (100, 50, 20, 10, 5), 100, _on_image(jpeg)),
     )

@@ -46,7 +46,7 @@ class Calibration:
         try:
             values = {name: float(stored[name]) for name in stored}
             found = cls(**values)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, LookupError) as error:
             raise WeightsError(f"the head's 'calibration' is unreadable: {error}") from None
         if not all(np.isfinite(list(asdict(found).values()))):
             raise WeightsError("the head's 'calibration' holds numbers that are not finite")

@@ -68,14 +68,15 @@ def export_flow(
     """Write a run's averaged head (half precision), calibrate it, write the model card beside it.
 
     backbone: the weights it is calibrated with; calibration_pairs: 0 leaves the head's own
-    certainty; notes: Markdown for the card. Returns the file's sha256.
+    certainty, as heads of another kind than recurrent always keep it; notes: Markdown for the
+    card. Returns the file's sha256.
     """
     run = read_head_run(out)
     metadata = metadata_of(run)
     half = run.head.to(torch.float16)
     save_head(weights, half, metadata)
     fit = None
-    if calibration_pairs:
+    if calibration_pairs and run.recipe.kind == "recurrent":
         config = replace(head_preset("default"), head=str(weights))
         estimator = FlowEstimator(config, weights=backbone, device="cpu")
         fit = calibrate(estimator, run.recipe, calibration_pairs)
@@ -140,6 +141,7 @@ def head_card(
         notes=notes.strip() or "Not measured.",
         **{key: training[key] for key in ("steps", "pairs", "minutes", "commit", "command")},
         processes=training["processes"],
+        device=training.get("device", "cpu"),
     )
 
 

@@ -46,7 +46,7 @@ class DenseBatch:
 
 
 def make_dense_shard(
-    seed: int, number: int, plan: FlowDataPlan, photos: list[npt.NDArray[np.uint8]]
+    seed: int, number: int, plan: FlowDataPlan, photos: Sequence[npt.NDArray[np.uint8]]
 ) -> DenseShard:
     """Render shard `number`: its own pool of textures, `plan.shard` pairs."""
     pool = texture_pool([seed, number, 0], plan.textures, photos, plan.photo_share)

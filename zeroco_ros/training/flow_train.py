@@ -97,6 +97,7 @@ class FlowTrainer:
         """Write the checkpoint."""
         state = {
             "recipe": json.dumps(self.recipe.to_dict()),
+            "config": self.head.config.to_dict(),  # type: ignore[operator, union-attr]
             "head": self.head.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -1,73 +1,116 @@
-"""`zeroco train backbone`: train the default network from nothing."""
+"""`zeroco train`: train the networks of this package from nothing."""
 
 from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 HELP = "train a network from the procedural world"
+DESCRIPTION = """\
+`zeroco train backbone --out DIR` trains the cross-attention backbone of the default weights from
+random numbers, `flow` the flow head on top of one; `ablate` compares training objectives.
+Killed runs go on with --resume. Several processes: torchrun --nproc-per-node N --no-python zeroco
+train ... (docs/TRAINING.md)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is trained, where to, for how long and from which recipe."""
-    parser.add_argument("what", choices=["backbone"], help="the network to train")
-    parser.add_argument("--out", type=Path, required=True, help="run folder")
-    parser.add_argument("--config", type=Path, help="recipe (YAML); default: the shipped one")
+    """Declare what can be trained, each with its options."""
+    kinds = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    for name, (text, declare) in _KINDS.items():
+        child = kinds.add_parser(name, help=text, description=text)
+        _common(child)
+        declare(child)
+        child.add_argument(
+            "--debug", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS
+        )
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--out", type=Path, required=True, help="run folder")
+    add("--config", type=Path, metavar="FILE", help="recipe (YAML); default: the shipped one")
+    add("--seed", type=int, help="instead of the recipe's")
+    add("--textures", metavar="DIR", help="further pictures to use as textures")
+    add("--threads", type=int, help="CPU threads of the trainer")
+    add("--held-out", type=int, default=24, help="pairs per held-out set (0: none)")
+
+
+def _run_length(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, help="optimizer steps, instead of the recipe's")
     parser.add_argument("--minutes", type=float, help="train by the clock instead of by steps")
-    parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--textures", metavar="DIR", help="further pictures to use as textures")
-    parser.add_argument("--threads", type=int, help="CPU threads of the trainer")
-    parser.add_argument(
-        "--device", choices=["auto", "cpu", "cuda"], default="cpu", help="default: cpu"
-    )
-    parser.add_argument(
+    parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
+
+
+def _arithmetic(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--device", choices=["auto", "cpu", "cuda"], default="cpu", help="default: cpu")
+    add(
         "--precision",
         choices=["auto", "float32", "bfloat16"],
         default="auto",
         help="of the products; auto: bfloat16 where the hardware multiplies it",
     )
-    parser.add_argument("--resume", action="store_true", help="go on from the run's checkpoint")
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="evaluate the result on data as for `zeroco eval`"
+    add("--init", type=Path, metavar="FILE", help="begin with these weights, not random ones")
+    add(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="also evaluate on data as for `zeroco eval`, never train on it",
     )
+
+
+def _backbone_arguments(parser: argparse.ArgumentParser) -> None:
+    _run_length(parser)
+    _arithmetic(parser)
+
+
+def _flow_arguments(parser: argparse.ArgumentParser) -> None:
+    _run_length(parser)
     parser.add_argument(
-        "--held-out", type=int, default=24, help="pairs per held-out set (0: none)"
+        "--backbone",
+        default="default",
+        metavar="NAME|FILE",
+        help="weights whose coarse match the head refines (default: default)",
     )
+
+
+def _ablate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--minutes", type=float, required=True, help="processor time of each objective"
+    )
+    parser.add_argument("--objectives", metavar="A,B", help="default: all")
+    parser.add_argument("--pairs", type=int, default=1024, help="rendered pairs (default: 1024)")
+    _arithmetic(parser)
+
+
+_KINDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
+    "backbone": ("the cross-attention backbone", _backbone_arguments),
+    "flow": ("the flow head on top of a backbone", _flow_arguments),
+    "ablate": ("compare training objectives at equal compute", _ablate_arguments),
+}
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, then write the weights and their model card."""
+    """Train, then write what came of it."""
     from zeroco_ros.errors import ConfigError
-    from zeroco_ros.training.export import export
-    from zeroco_ros.training.recipe import DEFAULT_RECIPE, load_recipe
-    from zeroco_ros.training.train import RunOptions, train
 
-    for name in ("steps", "minutes", "threads"):
-        value = getattr(args, name)
+    for name in ("steps", "minutes", "threads", "pairs"):
+        value = getattr(args, name, None)
         if value is not None and value <= 0:
             raise ConfigError(f"--{name} {value}: a number above 0 is needed")
-    recipe = load_recipe(args.config or DEFAULT_RECIPE)
-    if args.steps is not None:
-        recipe = replace(recipe, steps=args.steps)
-    if args.seed is not None:
-        recipe = replace(recipe, seed=args.seed)
-    options = RunOptions(
-        out=args.out,
-        minutes=args.minutes,
-        textures=args.textures,
-        threads=args.threads,
-        resume=args.resume,
-        held_out=args.held_out,
-        device=args.device,
-        precision=args.precision,
-        command=_command(args),
-    )
-    trainer = train(recipe, options)
+    return {"backbone": _backbone, "flow": _flow, "ablate": _ablate}[args.what](args)
+
+
+def _backbone(args: argparse.Namespace) -> int:
+    from zeroco_ros.training.export import export
+    from zeroco_ros.training.train import train
+
+    trainer = train(_recipe(args), _options(args, resume=args.resume))
     if trainer.team.leads:
-        weights = args.out / f"{args.what}.safetensors"
+        weights = args.out / "backbone.safetensors"
         export(args.out, weights)
         if args.data is not None:
             export(args.out, weights, notes=_real_data(args.data, weights))
@@ -75,18 +118,117 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _flow(args: argparse.Namespace) -> int:
+    from zeroco_ros.training.flow_export import export_flow
+    from zeroco_ros.training.flow_recipe import DEFAULT_FLOW_RECIPE, load_flow_recipe
+    from zeroco_ros.training.flow_train import FlowRunOptions, train_flow
+
+    recipe = load_flow_recipe(args.config or DEFAULT_FLOW_RECIPE)
+    changes = {name: getattr(args, name) for name in ("steps", "seed")}
+    recipe = replace(recipe, **{k: v for k, v in changes.items() if v is not None})
+    options = FlowRunOptions(
+        out=args.out,
+        backbone=args.backbone,
+        minutes=args.minutes,
+        textures=args.textures,
+        threads=args.threads,
+        resume=args.resume,
+        held_out=args.held_out,
+        command=_command(args),
+    )
+    if train_flow(recipe, options).team.leads:
+        weights = args.out / "flow.safetensors"
+        export_flow(args.out, weights, backbone=args.backbone)
+        print(f"{weights} and {weights.with_suffix('.md')}")
+    return 0
+
+
+def _ablate(args: argparse.Namespace) -> int:
+    from zeroco_ros.commands.info import cpu
+    from zeroco_ros.training.ablation import VARIANTS, ablate, as_json, as_markdown
+
+    names = args.objectives.split(",") if args.objectives else list(VARIANTS)
+    machine = cpu()
+    facts = {
+        "command": f"`{_command(args)}`",
+        "pairs": args.pairs,
+        "minutes of processor time each": args.minutes,
+        "threads": args.threads or "torch's default",
+        "machine": f"{machine['model']}, {machine['cores']} cores",
+    }
+
+    def write(rows) -> None:
+        (args.out / "ablation.md").write_text(as_markdown(rows, facts), encoding="utf-8")
+        (args.out / "ablation.json").write_text(as_json(rows, facts) + "\n", encoding="utf-8")
+
+    rows = ablate(_recipe(args), _options(args), names, args.pairs, write)
+    print(as_markdown(rows, facts))
+    return 0
+
+
+def _recipe(args: argparse.Namespace):
+    from zeroco_ros.training.recipe import DEFAULT_RECIPE, load_recipe
+
+    recipe = load_recipe(args.config or DEFAULT_RECIPE)
+    changes = {name: getattr(args, name, None) for name in ("steps", "seed")}
+    return replace(recipe, **{k: v for k, v in changes.items() if v is not None})
+
+
+def _options(args: argparse.Namespace, *, resume: bool = False):
+    from zeroco_ros.training.trainer import RunOptions
+
+    return RunOptions(
+        out=args.out,
+        minutes=args.minutes,
+        textures=args.textures,
+        threads=args.threads,
+        resume=resume,
+        held_out=args.held_out,
+        device=args.device,
+        precision=args.precision,
+        start=args.init,
+        judge=_judge(args.data) if args.data is not None else None,
+        command=_command(args),
+    )
+
+
 def _command(args: argparse.Namespace) -> str:
     """The command line for the model card, without this machine's paths."""
     words = [f"zeroco train {args.what} --out DIR"]
-    for name in ("steps", "minutes", "seed", "threads"):
-        value = getattr(args, name)
+    for name in ("steps", "minutes", "seed", "threads", "pairs"):
+        value = getattr(args, name, None)
         if value is not None:
             words.append(f"--{name} {value:g}")
-    words += [f"--{name} PATH" for name in ("config", "textures") if getattr(args, name)]
+    if getattr(args, "objectives", None):
+        words.append(f"--objectives {args.objectives}")
+    paths = ("config", "textures", "init", "data")
+    words += [f"--{name} PATH" for name in paths if getattr(args, name, None)]
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes > 1:
         words.insert(0, f"torchrun --nproc-per-node {processes} --no-python")
     return " ".join(words)
+
+
+_JUDGED = ("hololens", "redkitchen")
+
+
+def _judge(folder: Path):
+    """Errors of a network's coarse match on the real pairs of `folder`, by set, in pixels."""
+    from zeroco_ros.evaluation.datasets import find_sets
+    from zeroco_ros.evaluation.evaluate import evaluate
+    from zeroco_ros.evaluation.methods import make_method
+    from zeroco_ros.training.export import draft_weights
+
+    every = find_sets(folder)
+    sets = [one for one in every if one.name in _JUDGED] or every
+
+    def judge(model) -> dict[str, float]:
+        with draft_weights(model) as weights:
+            method = make_method("coarse", str(weights), "cpu")
+            results = evaluate(sets, [method])
+        return {one.name: round(one.methods[0].score.aepe, 3) for one in results}
+
+    return judge
 
 
 def _real_data(folder: Path, weights: Path) -> str:
@@ -96,8 +238,8 @@ def _real_data(folder: Path, weights: Path) -> str:
     from zeroco_ros.evaluation.methods import make_method
     from zeroco_ros.evaluation.report import as_text
 
-    names = ("coarse", "default", "dis", "zero")
+    names = ("coarse", "coarse-dis", "dis", "zero")
     methods = [make_method(name, str(weights), "cpu", 1) for name in names]
     table = as_text(evaluate(find_sets(str(folder)), methods))
-    head = "Evaluation only, never training (`zeroco eval flow`; `default` is `coarse` refined)."
+    head = "Evaluation only, never training (`zeroco eval flow`)."
     return f"{head}\n\n```\n{table}\n```"

@@ -13,8 +13,8 @@ sha256: `{sha256}`
 A CroCo-shaped network (convolutional stem; encoder of {encoder};
 decoder of {decoder}) whose cross-attention was supervised on exact
 correspondences of a synthetic world: the "finetuned" variant of the ZeroCo paper, not its
-zero-shot claim. Trained from nothing, on the two directions' cost volumes (cross-entropy of rows
-and columns). Temperature beta = {beta}.
+zero-shot claim. Trained from nothing, on the two directions' cost volumes; objective:
+{objective}. Temperature beta = {beta}.
 
 ## Use
 Coarse flow on a 16-pixel token grid, to be refined to sub-pixel (`refine: dis`). Trained on
@@ -22,18 +22,18 @@ Coarse flow on a 16-pixel token grid, to be refined to sub-pixel (`refine: dis`)
 beyond what it saw.
 
 ## Data
-Ray-cast rooms with boxes, flat and thin objects and ellipsoids, moving objects, changing light,
-and homographies. Textures: procedural ones, and crops of these photographs from scikit-image's
-wheel, {source}:
+Ray-cast scenes (rooms, rough ground where the recipe asks for it) with boxes, flat and thin
+objects and ellipsoids, moving objects, changing light, and homographies. Textures: procedural
+ones, and crops of these photographs from scikit-image's wheel, {source}:
 
 {photos}
 
 ## Run
 `{command}`
 at commit `{commit}`, seed {seed}: {steps} steps, {samples} samples
-of {pairs} rendered pairs, {minutes} minutes in {processes} process(es), CPU. The complete recipe
-is in the file's metadata (key `recipe`). With `--minutes` the learning rate follows the clock:
-another run gives weights that are as good, not the same bits.
+of {pairs} rendered pairs, {minutes} minutes in {processes} process(es) ({device}). The complete
+recipe is in the file's metadata (key `recipe`). With `--minutes` the learning rate follows the
+clock: another run gives weights that are as good, not the same bits.
 
 ## Held-out procedural set
 AEPE in pixels at 224x224 over visible pixels, 3x3 read-out, no refinement, of the averaged weights
@@ -75,8 +75,8 @@ nothing else unless `--textures` was given:
 ## Run
 `{command}`
 at commit `{commit}`, seed {seed}: {steps} steps, {pairs} pairs (both directions of each),
-{minutes} minutes in {processes} process(es), CPU. The complete recipe is in the file's metadata.
-With `--minutes` the learning rate follows the clock: another run gives weights that are as good,
+{minutes} minutes in {processes} process(es) ({device}). The complete recipe is in the file's
+metadata. With `--minutes` the learning rate follows the clock: another run gives weights that are as good,
 not the same bits.
 
 ## Held-out procedural set

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -56,16 +59,30 @@ def read_run(out: Path) -> FinishedRun:
     return FinishedRun(model.eval(), recipe, state["step"], minutes, records, facts)
 
 
+def matching_of(model: CroCo, longest: int) -> dict[str, Any]:
+    """What inference reads from a weights file; longest: side of the pictures seen in training."""
+    assert model.match_log_scale is not None
+    return {
+        "beta": round(math.exp(-float(model.match_log_scale.detach())), 6),
+        "register_fix": False,
+        "image_size_max": longest,
+    }
+
+
+@contextmanager
+def draft_weights(model: CroCo) -> Iterator[Path]:
+    """A weights file of a network in training, for an evaluation; removed afterwards."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "draft.safetensors"
+        save_croco(path, model, {"matching": matching_of(model, max(model.config.img_size))})
+        yield path
+
+
 def metadata_of(run: FinishedRun) -> dict[str, Any]:
     """What the weights file says about itself, beside its architecture."""
-    assert run.model.match_log_scale is not None
     longest = max(max(size) for size in run.recipe.data.crops)
     return {
-        "matching": {
-            "beta": round(math.exp(-float(run.model.match_log_scale.detach())), 6),
-            "register_fix": False,
-            "image_size_max": longest,
-        },
+        "matching": matching_of(run.model, longest),
         "license": "Apache-2.0",
         "recipe": run.recipe.to_dict(),
         "training": {
@@ -82,6 +99,8 @@ def metadata_of(run: FinishedRun) -> dict[str, Any]:
 
 def pairs_rendered(run: FinishedRun) -> int:
     """Distinct pairs that the run drew from."""
+    if run.recipe.data.fixed:
+        return run.recipe.data.fixed * run.recipe.data.shard
     samples = run.step * run.recipe.optimizer.batch
     shards = 2 + int(samples / (run.recipe.data.shard * run.recipe.data.reuse))
     return shards * run.recipe.data.shard
@@ -126,12 +145,26 @@ def card(
         beta=metadata["matching"]["beta"],
         source=OWN if training["textures"] else NOTHING_ELSE,
         seed=run.recipe.seed,
+        objective=objective_of(run.recipe),
+        device=training.get("device", "cpu"),
         curve=curve(run),
         photos="\n".join(f"- `{name}`: {terms}" for name, terms in BUNDLED.items()),
         notes=notes.strip() or "Not measured.",
         crops=", ".join(f"{h}x{w}" for h, w in dict.fromkeys(run.recipe.data.crops)),
         **{key: training[key] for key in NAMED},
     )
+
+
+def objective_of(recipe: Recipe) -> str:
+    """The objective in words."""
+    plan = recipe.objective
+    words = {
+        "cross-entropy of rows and columns": plan.matching,
+        "end-point error of the soft-argmax": plan.regression,
+        "cross-view completion": plan.completion,
+    }
+    parts = [f"{text} (weight {weight:g})" for text, weight in words.items() if weight > 0]
+    return ", ".join(parts)
 
 
 def curve(run: FinishedRun) -> str:

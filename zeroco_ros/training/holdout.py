@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ class HeldOut:
     visible: Tensor
 
 
+@lru_cache(maxsize=2)
 def held_out_sets(count: int, size: tuple[int, int] = (224, 224)) -> dict[str, HeldOut]:
     """`count` pairs each: homographies `mild`, `medium`, `hard`, and ray-cast `scenes`."""
     pool = texture_pool([SEED, 0], 48, bundled_photos())

@@ -32,7 +32,7 @@ class RunLog:
             record = {
                 "step": trainer.step,
                 "pairs": trainer.step * trainer.recipe.optimizer.batch,
-                "minutes": round(trainer.seconds / 60, 2),
+                "minutes": round(trainer.elapsed / 60, 2),
                 "loss": round(value, 6),
                 "loss_mean": round(self.mean, 4),
                 "terms": {name: round(term, 4) for name, term in loss.terms.items()},
@@ -53,7 +53,7 @@ class RunLog:
             return
         shown = {**record.get("aepe", {}), **record.get("real", {})}
         self.bar.write(f"step {trainer.step}: AEPE {shown}")
-        self.write({"step": trainer.step, "minutes": round(trainer.seconds / 60, 2), **record})
+        self.write({"step": trainer.step, "minutes": round(trainer.elapsed / 60, 2), **record})
 
     def write(self, record: dict[str, Any]) -> None:
         """Append one JSON line."""

@@ -167,12 +167,13 @@ class ShardSource:
         path.write_text(stamp, encoding="utf-8")
 
     def __enter__(self) -> ShardSource:
-        if self.team.leads:
+        missing = missing_shards(self.folder, self._step.value, self.recipe)
+        if self.team.leads and (missing or not self.recipe.data.fixed):
             self._process.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.is_alive():
+        if self._process.pid is not None and self._process.is_alive():
             self._process.terminate()
             self._process.join()
 

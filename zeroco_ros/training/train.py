@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from pathlib import Path
 
 import torch
@@ -84,11 +83,11 @@ def run_steps(trainer: Trainer, log: RunLog, sets: dict[str, HeldOut]) -> None:
     pairs = options.pairs or options.out / "pairs"
     with ShardSource(recipe, pairs, options.textures, trainer.step, team) as source:
         while trainer.progress() < 1:
-            started = time.monotonic()
+            started = options.clock()
             rngs, samples = source.draw(trainer.step)
             rate = trainer.rate()
             loss = trainer.update(make_batch(rngs, samples, source.crop(trainer.step)))
-            trainer.unshared += time.monotonic() - started
+            trainer.unshared += options.clock() - started
             if team.leads:
                 log.step(trainer, loss, rate, source.waited)
                 if trainer.step % recipe.save_every == 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class RunOptions:
     command: the command line, for the model card; device: "cpu", "cuda" or "auto"; precision: see
     `precision.autocast`; start: weights to begin with instead of random ones; pairs: where the
     rendered pairs are, default in `out`; judge: errors in pixels of the averaged weights on
-    further data, by set, for the log.
+    further data, by set, for the log; clock: seconds that `minutes` counts.
     """
 
     out: Path
@@ -50,6 +51,7 @@ class RunOptions:
     start: Path | None = None
     pairs: Path | None = None
     judge: Judge | None = None
+    clock: Callable[[], float] = time.monotonic
 
 
 @dataclass(frozen=True)
@@ -109,11 +111,16 @@ class Trainer:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": self.step,
-            "seconds": self.seconds + self.unshared,
+            "seconds": self.elapsed,
         }
         if self.objective.no_match is not None:
             state["no_match"] = self.objective.no_match.detach()
         save_state(self.path, state)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of training so far, by this process's clock."""
+        return self.seconds + self.unshared
 
     def progress(self) -> float:
         """How much of the run is done, 0 to 1, the same in all processes."""
@@ -133,7 +140,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate()
         sums, counts = self.parallel(batch.to(self.team.device))
-        clock = counts.new_tensor([self.seconds + self.unshared], dtype=torch.float64)
+        clock = counts.new_tensor([self.elapsed], dtype=torch.float64)
         shared = torch.cat([sums.detach().double(), counts.double(), clock * self.team.leads])
         totals = self.team.total(shared).tolist()
         names = self.objective.names

@@ -78,7 +78,7 @@ class Direction:
 
 @dataclass(frozen=True)
 class AggregatedFlow:
-    """volume: C' (B, Nt, Ns), the backbone's units; logits: (B, 16 Nt, Ns) log-probabilities on
+    """volume: C' (B, Nt, Ns), the backbone's units; logits: (B, 16 Nt, Ns) over the source, on
     the finer target; flow: (B, 2, 4 h, 4 w) in source tokens; mass: (B, 1, 4 h, 4 w) in [0, 1],
     the probability near the match.
     """
@@ -200,7 +200,7 @@ class TargetUpsampling(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, volume: Tensor, features: Tensor, grid: Grid) -> Tensor:
-        """Volume (B, Nt, Ns), features (B, Nt, C) -> log-probabilities (B, 16 Nt, Ns)."""
+        """Volume (B, Nt, Ns), features (B, Nt, C) -> logits (B, 16 Nt, Ns) over the source."""
         batch, _, sources = volume.shape
         share = (volume * self.log_scale.exp() / self.beta).softmax(-1)
         maps = share.transpose(1, 2).reshape(batch * sources, 1, *grid)
@@ -209,7 +209,7 @@ class TargetUpsampling(nn.Module):
         hidden = functional.gelu(seen + guide.unsqueeze(1)).flatten(0, 1)
         change = functional.pixel_shuffle(self.leave(hidden), FACTOR).float()
         fine = (_finer(maps) + FLOOR).log() + change
-        return fine.view(batch, sources, -1).transpose(1, 2).log_softmax(-1)
+        return fine.view(batch, sources, -1).transpose(1, 2).contiguous()
 
 
 class AggregationHead(nn.Module):

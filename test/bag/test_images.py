@@ -84,7 +84,7 @@ def test_compressed() -> None:
     ("change", "words"),
     [
         ({"encoding": "hsv8"}, "encoding 'hsv8'.*mono8"),
-        ({"step": 4}, "5x7 mono8 with step 4"),
+        ({"step": 4}, "5x7 mono8 image: step is 4 bytes"),
         ({"height": 8}, "35 bytes"),
         ({"width": 0, "height": 0}, "0x0"),
         ({"data": np.zeros(0, np.uint8)}, "0 bytes"),
@@ -99,7 +99,7 @@ def test_images_that_do_not_add_up(change: dict[str, Any], words: str) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"not a picture", b"\x89PNG\r\n\x1a\n"])
 def test_compressed_rubbish(data: bytes) -> None:
-    with pytest.raises(ImageError, match=f"{len(data)} bytes, format 'jpeg'"):
+    with pytest.raises(ImageError, match=f"format 'jpeg', {len(data)} bytes"):
         decode_image(types.SimpleNamespace(format="jpeg", data=data))
 
 

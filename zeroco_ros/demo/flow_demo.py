@@ -17,7 +17,7 @@ from zeroco_ros.bag.writer import BagWriter
 from zeroco_ros.demo.node_process import FlowNodeProcess
 from zeroco_ros.demo.pictures import draw
 from zeroco_ros.demo.scoring import brightness_change, score
-from zeroco_ros.demo.session import INPUT, NAMESPACE, Record, Session
+from zeroco_ros.demo.session import INPUT, NAMESPACE, NODE, Record, Session
 from zeroco_ros.demo.source import CameraSource, find_camera
 from zeroco_ros.demo.summary import Summary
 from zeroco_ros.demo.synthetic import FRAMES, SIZE, write_synthetic_bag
@@ -94,7 +94,7 @@ def _play(
     """Everything that needs ROS; what happened, what the node complained of, what it runs."""
     transport = "compressed" if camera.compressed else "raw"
     parameters = {"image_transport": transport, **options.parameters}
-    options.say(f"starting flow_node and playing {camera.topic} of {camera.bag}")
+    options.say(f"starting {NODE} and playing {camera.topic} of {camera.bag} into {INPUT}")
     with (
         BagWriter(out / OUTPUT_BAG, compression="chunk", overwrite=True) as keep,
         FlowNodeProcess(NAMESPACE, {"image": INPUT}, parameters, out / NODE_LOG) as process,

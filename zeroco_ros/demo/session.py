@@ -108,7 +108,7 @@ class Session:
         recorder = TopicRecorder(node, topics, self._receive)
         hidden = None if progress else True  # None: no bar where stderr is no terminal
         with Spinner(node):
-            self._wait_for_node(node, recorder)
+            self._wait_for_node(recorder)
             total = len(self._camera.headers)
             with tqdm(total=total, desc="playing", unit="frame", disable=hidden) as bar:
                 messages = self._reader.messages([topic.name for topic in played])
@@ -132,7 +132,7 @@ class Session:
             names[self._camera.info_topic] = INPUT_INFO
         return names
 
-    def _wait_for_node(self, node: Node, recorder: TopicRecorder) -> None:
+    def _wait_for_node(self, recorder: TopicRecorder) -> None:
         """Until flow_node offers flow and, because we listen to it, listens to the camera."""
         image = self._sink.publishers[self._camera.topic]
         if not self._wait(
@@ -142,11 +142,7 @@ class Session:
                 f"flow_node does not listen after {START_PATIENCE:g} s; its log: "
                 f"{self._process.log}"
             )
-        if node.count_publishers(f"{NODE}/flow") > 1:
-            domain = os.environ.get("ROS_DOMAIN_ID", "0")
-            raise BackendError(
-                f"another demo runs on ROS_DOMAIN_ID {domain}: wait for its end or set another"
-            )
+        self._sink.wait_for_subscribers(PATIENCE)
 
     def _one_by_one(self, messages: Iterator[BagMessage], bar: tqdm) -> None:
         """The first frames, each after the answer to the one before; sets the rate."""

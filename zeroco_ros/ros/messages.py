@@ -8,15 +8,13 @@ node publishes.
 from __future__ import annotations
 
 import array
-import contextlib
 import sys
 from typing import Any
 
-import cv2
 import numpy as np
 
 from zeroco_ros.errors import ImageError
-from zeroco_ros.ros.encodings import decode_pixels, to_8_bits
+from zeroco_ros.media.encodings import decode_file, decode_pixels, to_8_bits
 
 Array = np.ndarray[Any, Any]
 
@@ -63,39 +61,10 @@ def image_size(message: Any) -> tuple[int, int] | None:
 def decode_compressed(data: Any, format_text: str, *, significant_bits: int = 16) -> Array:
     """A JPEG or PNG file in memory to (H, W, 3) uint8 RGB or (H, W) uint8 gray; 16-bit PNG too.
 
-    `format_text` ("jpeg", "png", "bgr8; jpeg compressed bgr8") is only used to refuse what is not
-    a picture (compressedDepth) and in messages: the data say themselves what they are.
+    Raises ImageError like `media.encodings.decode_file`.
     """
-    raw = np.frombuffer(buffer_of(data), np.uint8)
-    label = f"compressed image, format '{format_text}', {raw.size} bytes"
-    if "compressedDepth" in format_text:
-        raise ImageError(f"{label}: depth images are not camera images; accepted are jpeg and png")
-    pixels = None
-    if _is_whole(raw):
-        with contextlib.suppress(cv2.error):
-            pixels = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise ImageError(f"{label}: cannot be decoded; accepted are whole jpeg and png images")
-    if pixels.dtype == np.uint16:
-        pixels = to_8_bits(pixels, significant_bits)
-    if pixels.dtype != np.uint8:
-        raise ImageError(f"{label}: {pixels.dtype} pixels; accepted are 8 and 16 bits per channel")
-    if pixels.ndim == 2:
-        return pixels
-    code = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}[pixels.shape[2]]
-    return np.asarray(cv2.cvtColor(pixels, code))
-
-
-def _is_whole(raw: Array) -> bool:
-    """True for data that begin and end like a JPEG or PNG file.
-
-    The decoder fills what a truncated JPEG lacks with gray and reports success. Zeros behind the
-    end are allowed: some cameras pad.
-    """
-    head, tail = raw[:8].tobytes(), raw[-4096:].tobytes().rstrip(b"\0")
-    if head.startswith(b"\xff\xd8\xff"):
-        return tail.endswith(b"\xff\xd9")
-    return head == b"\x89PNG\r\n\x1a\n" and tail.endswith(b"IEND\xaeB`\x82")
+    pixels = decode_file(buffer_of(data), format_text)
+    return to_8_bits(pixels, significant_bits) if pixels.dtype == np.uint16 else pixels
 
 
 def from_array(pixels: Array, encoding: str, header: Any) -> Any:

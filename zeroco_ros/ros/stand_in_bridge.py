@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from zeroco_ros.errors import ImageError
-from zeroco_ros.ros.encodings import ENCODINGS, check_layout, decode_pixels
+from zeroco_ros.media.encodings import ENCODINGS, check_layout, decode_pixels
 from zeroco_ros.ros.messages import buffer_of, byte_array
 
 Array = np.ndarray[Any, Any]

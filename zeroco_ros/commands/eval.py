@@ -81,8 +81,8 @@ def _flow(args: argparse.Namespace, sets: list[Any], methods: list[Any]) -> int:
 
     costed = [] if args.no_cost else methods
     with _progress(sum(map(len, sets)) * len(methods) + len(costed)) as advance:
-        results = evaluate(sets, methods, advance)
         costs = _costs(args, sets, costed, advance)
+        results = evaluate(sets, methods, advance)
     print(as_text(results, costs))
     facts = run_facts(args)
     write_json(args, as_json(results, methods, facts, costs))

@@ -17,13 +17,14 @@ STEMS = (
     "mast3r_tiny_nohead_160",
     "pretrain_croco_v1_tiny",
     "pretrain_croco_v2_tiny",
+    "eval_protocol",
     "raft",
     "raftstereo",
     "actr_refine",
 )
 # Of these files only what this release computes so far.
 PARTS = {"droid_ba": ("cvx_data", "cvx_mask", "cvx_out")}
-USERS = ("test/croco/", "test/matching/", "test/estimate/", "test/heads/")
+USERS = ("test/croco/", "test/matching/", "test/estimate/", "test/heads/", "test/evaluation/")
 
 
 def test_every_reference_array_is_compared(

@@ -140,7 +140,7 @@ class Sparsification:
     @property
     def ause(self) -> float:
         """Area between the curve and the oracle's (AUSE, Ilg et al. 2018); 0 is perfect."""
-        return _area(self.error - self.oracle, self.removed)
+        return max(0.0, _area(self.error - self.oracle, self.removed))
 
 
 def sparsification(error: Float, uncertainty: Float, steps: int = 50) -> Sparsification:
@@ -159,11 +159,11 @@ def sparsification(error: Float, uncertainty: Float, steps: int = 50) -> Sparsif
     removed = np.arange(steps) / steps
     keep = np.maximum(1, np.round((1 - removed) * errors.size).astype(np.intp))
     mean = max(float(errors.mean()), 1e-12)
+    order = np.argsort(doubts)
     curves = []
-    for measure in (doubts, errors):
-        order = np.argsort(measure, kind="stable")
-        running = np.cumsum(_even_ties(errors[order], measure[order]))
-        curves.append((running / np.arange(1, errors.size + 1))[keep - 1] / mean)
+    for kept in (_even_ties(errors[order], doubts[order]), np.sort(errors)):
+        running = np.cumsum(kept) / np.arange(1, errors.size + 1)
+        curves.append(running[keep - 1] / mean)
     return Sparsification(removed, curves[0], curves[1])
 
 

@@ -33,6 +33,7 @@ def test_one_table_on_screen_as_page_and_as_json(
 ) -> None:
     page, numbers = tmp_path / "out" / "page.md", tmp_path / "out" / "numbers.json"
     command = f"eval flow --data {data} --methods zero,dis,fast --weights {tiny_weights}"
+    command += " --head none"
     command += f" --markdown {page} --json {numbers} --threads 1 --no-cost"
     assert cli.main(command.split()) == 0
     printed = capsys.readouterr().out
@@ -97,10 +98,26 @@ def test_confidence_writes_table_diagrams_and_numbers(
     pytest.importorskip("matplotlib")
     page, picture = tmp_path / "docs" / "page.md", tmp_path / "images" / "curve.png"
     command = f"eval confidence --data {data} --methods fast,coarse --weights {tiny_weights}"
+    command += " --head none"
     command += f" --markdown {page} --picture {picture} --threads 1"
     assert cli.main(command.split()) == 0
     assert "(../images/curve.png)" in page.read_text() and "| mine | coarse |" in page.read_text()
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_another_learned_head_by_file(data: Path, tiny_weights: Path, tmp_path: Path) -> None:
+    from zeroco_ros.heads.checkpoint import build_head, save_head
+
+    sizes = {"widths": [8, 8, 8], "match": 8, "context": 8, "hidden": 8}
+    head, numbers = tmp_path / "head.safetensors", tmp_path / "numbers.json"
+    save_head(head, build_head("recurrent", {**sizes, "iterations": [1, 1], "radius": [2, 2]}))
+    command = f"eval flow --data {data} --methods head,default,coarse,coarse-dis --no-cost"
+    command += f" --weights {tiny_weights} --head {head} --json {numbers} --threads 1"
+    assert cli.main(command.split()) == 0
+    report = json.loads(numbers.read_text())
+    errors = {name: one["aepe"] for name, one in report["sets"][0]["methods"].items()}
+    assert len(set(errors.values())) == 4  # the head and the refinement both take part
+    assert report["facts"]["head"].startswith("head.safetensors, sha256 ")
 
 
 def test_hpatches_by_name_has_its_published_numbers_beside(

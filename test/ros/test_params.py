@@ -125,6 +125,7 @@ def test_parameters_become_the_estimators_configuration() -> None:
             "reciprocity": "disabled",
             "register_fix": "enabled",
             "refine": "dis",
+            "head": "none",
             "correlation": "encoder",
         }
     )
@@ -132,6 +133,7 @@ def test_parameters_become_the_estimators_configuration() -> None:
     assert changed.zoom == (2, 3)
     assert (changed.reciprocity, changed.register_fix) == (False, True)
     assert (changed.refine, changed.correlation) == ("dis", "encoder")
+    assert changed.head == "none"
     assert flow_config({**values, "zoom": "none"}).zoom == ()
 
 

@@ -68,6 +68,12 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND",
         help="what is compared: cross_attention, encoder or decoder",
     )
+    add(
+        "--head",
+        metavar="NAME|FILE",
+        help="learned head that makes the coarse flow dense: shipped by name, a file of "
+        "`zeroco train flow`, or none",
+    )
     add("--beta", type=float, metavar="B", help="softmax temperature, above 0")
     add("--zoom", type=int, nargs="*", metavar="Z", help="dense zoom-in ratios, such as 2 3")
     add(
@@ -144,6 +150,7 @@ def flow_config(args: argparse.Namespace) -> FlowConfig:
 
     chosen = {
         "correlation": args.correlation,
+        "head": args.head,
         "beta": args.beta,
         "zoom": None if args.zoom is None else tuple(args.zoom),
         "reciprocity": args.reciprocity,

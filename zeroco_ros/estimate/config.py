@@ -54,8 +54,9 @@ class FlowConfig:
     head_max_side: longest side in pixels at which that head sees the images.
     refine: "dis" refines to sub-pixel at full resolution with OpenCV's DIS, "none" does not.
     refine_preset: effort of that refinement.
-    refine_backward: refine the reverse flow too, with the effort "fast": occlusion and
-        forward-backward error are then near the refined flow's accuracy.
+    refine_backward: without a head, refine the reverse flow too, with the effort "fast": occlusion
+        and forward-backward error are then near the refined flow's accuracy. A head's reverse flow
+        is taken as it is.
     precision: arithmetic of the network; "auto" picks what is fast on the device.
     max_pixels: images with more pixels than this are refused.
     """

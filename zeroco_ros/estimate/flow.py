@@ -179,7 +179,7 @@ class FlowEstimator:
         if self.config.refine == "dis":
             effort = self.config.refine_preset
             flow = refine_flow(target.gray, source.gray, flow, effort)
-            if self.config.refine_backward:
+            if self.config.refine_backward and dense is None:
                 backward = refine_flow(source.gray, target.gray, backward, "fast")
         error = fields.error
         if error is None or dense is not None or self.config.refine == "dis":

@@ -100,7 +100,7 @@ def flow_config(values: Mapping[str, Any]) -> FlowConfig:
         changes.update(size=None, max_side=values["max_side"])
     if values["beta"]:
         changes["beta"] = values["beta"]
-    for name in ("correlation", "refine"):
+    for name in ("correlation", "head", "refine"):
         if values[name] != "preset":
             changes[name] = values[name]
     for name in ("reciprocity", "register_fix"):

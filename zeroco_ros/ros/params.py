@@ -107,10 +107,19 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
     ),
     choice("reciprocity", SWITCH, "Average both matching directions.", "configure"),
     choice("register_fix", SWITCH, "Suppress the top-left register token.", "configure"),
+    ParameterSpec(
+        "head",
+        "preset",
+        "Learned head that makes the coarse flow dense: a name of shipped weights or a file of "
+        "`zeroco train flow`; none switches it off.",
+        "configure",
+        pattern=r"\S(.*\S)?",
+        pattern_text="preset, none, a name of shipped weights or a path",
+    ),
     choice(
         "refine",
         ("preset", "dis", "none"),
-        "Sub-patch refinement of the coarse flow.",
+        "Refinement to full resolution after it.",
         "configure",
     ),
     # --- the input ---

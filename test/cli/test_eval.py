@@ -140,7 +140,7 @@ def test_procedural_pairs_need_no_data(capsys: pytest.CaptureFixture[str]) -> No
     command = "eval flow --dataset procedural --sets homography-mild --pairs 1 --methods zero,dis"
     assert cli.main([*command.split(), "--no-cost"]) == 0
     printed = capsys.readouterr().out
-    assert "homography-mild" in printed and "1 pairs 640x480" in printed
+    assert "homography-mild" in printed and "1 pair 640x480" in printed
     (errors,) = [line for line in printed.splitlines() if "AEPE px" in line]
     zero, dis = map(float, errors.split()[-2:])
     assert dis < 0.5 * zero  # the flow's direction and unit are those of the pictures

@@ -142,7 +142,7 @@ def _table(results: Sequence[SetResult], bold: str = "") -> list[Row]:
         quantities = _quantities(result.methods, bold)
         labels = [
             result.name,
-            f"{score.pairs} pairs {width}x{height}",
+            f"{score.pairs} pair{'s' * (score.pairs != 1)} {width}x{height}",
             f"motion {score.motion:.1f} px",
             *[""] * len(quantities),
         ]

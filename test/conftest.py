@@ -1,11 +1,11 @@
-"""Fixtures for every room: where the shared reference numbers and real images are."""
+"""Fixtures for every room: a tiny network; where the shared reference numbers and images are."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -59,6 +59,42 @@ def golden(reference: Path) -> Callable[[str], ReferenceArrays]:
 def used_reference_arrays() -> set[tuple[str, str]]:
     """(stem, key) of every reference array that a test of this run has looked at so far."""
     return ReferenceArrays.used
+
+
+def _tiny_network() -> Any:
+    import torch
+
+    from zeroco_ros.croco.config import CrocoConfig
+    from zeroco_ros.croco.model import CroCo
+
+    config = CrocoConfig(
+        enc_embed_dim=32,
+        enc_depth=1,
+        enc_num_heads=2,
+        dec_embed_dim=32,
+        dec_depth=2,
+        dec_num_heads=2,
+        pos_embed="rope100",
+        prediction_head=False,
+    )
+    torch.manual_seed(0)
+    return CroCo(config)
+
+
+@pytest.fixture(scope="module")
+def tiny_network() -> Any:
+    """A random CroCo that runs in milliseconds: for the way through the house, not the flow."""
+    return _tiny_network()
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny network in a file of our own format; refinement finds small motion even so."""
+    from zeroco_ros.croco.checkpoint import save_croco
+
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_croco(path, _tiny_network(), {"matching": {"beta": 0.1, "register_fix": False}})
+    return path
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -45,7 +45,7 @@ def zeroco(*arguments: object) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def demo(
-    tmp_path_factory: pytest.TempPathFactory, tiny_weights: str
+    tmp_path_factory: pytest.TempPathFactory, tiny_weights: Path
 ) -> tuple[Path, int, str, str]:
     """One run of `zeroco demo` on a rendered bag: its folder, exit code, stdout, stderr."""
     out = tmp_path_factory.mktemp("demo") / "out"
@@ -140,7 +140,7 @@ def test_accuracy_is_beside_that_of_simple_methods(
 
 
 def test_a_second_demo_replaces_the_first_and_nothing_else(
-    tiny_weights: str, tmp_path: Path
+    tiny_weights: Path, tmp_path: Path
 ) -> None:
     """With a bag this time: compressed frames, no truth, a gap, a rate that is given.
 
@@ -231,13 +231,13 @@ def test_a_node_that_cannot_start_is_one_line(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_inputs_are_one_line(
-    arguments: list[str], words: str, tmp_path: Path, tiny_weights: str
+    arguments: list[str], words: str, tmp_path: Path, tiny_weights: Path
 ) -> None:
     (tmp_path / "file.txt").write_text("a text")
     places = {"NOWHERE": str(tmp_path / "nowhere"), "FILE": str(tmp_path / "file.txt")}
     given = [places.get(word, word) for word in arguments]
     if "--weights" not in given:
-        given += ["--weights", tiny_weights]
+        given += ["--weights", str(tiny_weights)]
     if "--out" not in given:
         given += ["--out", str(tmp_path / "out")]
     code, _, err = zeroco("demo", *given)
@@ -254,14 +254,14 @@ def test_no_process_stays(demo: tuple[Path, int, str, str]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupted_it_leaves_nothing_half_done(
-    number: signal.Signals, tiny_weights: str, tmp_path: Path
+    number: signal.Signals, tiny_weights: Path, tmp_path: Path
 ) -> None:
     from zeroco_ros.ros.environment import child_environment
 
     out = tmp_path / "out"
     command = [sys.executable, "-m", "zeroco_ros.cli", "demo", "--bag", compressed_copy(tmp_path)]
     process = subprocess.Popen(
-        [*map(str, command), "--out", str(out), "--weights", tiny_weights, "--rate", "0.01"],
+        [*map(str, command), "--out", str(out), "--weights", str(tiny_weights), "--rate", "0.01"],
         env=child_environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -295,7 +295,7 @@ def nodes_alive() -> list[str]:
 
 
 def test_the_real_bags(
-    shared_data: Path, tiny_weights: str, tmp_path: Path, subset: Callable[..., Path]
+    shared_data: Path, tiny_weights: Path, tmp_path: Path, subset: Callable[..., Path]
 ) -> None:
     """The first frames of both, raw and compressed, through the real node."""
     for name, topic, frames in [

@@ -5,27 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from zeroco_ros.croco.model import CroCo, CrocoConfig
+from zeroco_ros.croco.model import CroCo
 from zeroco_ros.engine.torch_backend import TorchBackend, resolve_device, resolve_precision
 from zeroco_ros.errors import BackendError, ConfigError
 
-CONFIG = CrocoConfig(
-    enc_embed_dim=32,
-    enc_depth=1,
-    enc_num_heads=2,
-    dec_embed_dim=32,
-    dec_depth=1,
-    dec_num_heads=2,
-    pos_embed="rope100",
-    prediction_head=False,
-)
-
 
 @pytest.fixture(scope="module")
-def model() -> CroCo:
+def model(tiny_network: CroCo) -> CroCo:
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    return CroCo(CONFIG)
+    return tiny_network
 
 
 def images(batch: int = 1) -> torch.Tensor:
@@ -63,7 +51,7 @@ def test_encodes_and_matches_without_gradients(model: CroCo):
     encoding = backend.encode(images(2))
     assert encoding.grid == (2, 4) and encoding.tokens.shape == (2, 8, 32)
     pair = backend.match(encoding, encoding)
-    assert pair.forward.queries.shape == (1, 2, 8, 32)
+    assert pair.forward.queries.shape == (2, 2, 8, 32)
     assert not encoding.tokens.requires_grad and not pair.forward.queries.requires_grad
     assert pair.forward.features is None
     assert backend.match(encoding, encoding, features=True).forward.features is not None

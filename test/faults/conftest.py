@@ -10,16 +10,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "ros"))
-import node_scenes
 import ros_harness
 
 ros_harness.isolate()
 
 
 @pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A tiny model file."""
-    return node_scenes.tiny_weights(tmp_path_factory.mktemp("weights"))
+def weights(tiny_weights: Path) -> str:
+    """A tiny model file, as a node's parameter."""
+    return str(tiny_weights)
 
 
 @pytest.fixture

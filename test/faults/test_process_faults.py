@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import signal
 from pathlib import Path
 
@@ -20,10 +21,10 @@ PERIOD = 100  # ms between frames
 
 
 def test_row_25_a_signal_during_inference_ends_the_node_cleanly(
-    probe: ros_harness.Probe, tmp_path: Path
+    probe: ros_harness.Probe, weights: str, tmp_path: Path
 ) -> None:
     """Two nodes on one camera, always at work; one gets SIGINT, the other SIGTERM."""
-    weights = scenes.tiny_weights(tmp_path)
+    weights = shutil.copy(weights, tmp_path)
     before = sorted(tmp_path.iterdir())
     large = np.tile(scenes.view(0), (4, 4, 1))
     camera = probe.publisher(Image, "/cam/image")

@@ -1,4 +1,4 @@
-"""What the node tests share: a tiny model file, textured scenes, and a look into messages."""
+"""What the node tests share: a node, textured scenes, and a look into messages."""
 
 from __future__ import annotations
 
@@ -17,35 +17,11 @@ SECOND = 1_000_000_000
 STARTUP = 2.5 * ros_harness.PATIENCE  # seconds: loading PyTorch on a busy machine
 
 
-def tiny_weights(folder: Path) -> str:
-    """A small untrained network in our format; refinement still finds small motion with it."""
-    import torch
-
-    from zeroco_ros.croco.checkpoint import save_croco
-    from zeroco_ros.croco.config import CrocoConfig
-    from zeroco_ros.croco.model import CroCo
-
-    torch.manual_seed(0)
-    config = CrocoConfig(
-        enc_embed_dim=32,
-        enc_depth=1,
-        enc_num_heads=2,
-        dec_embed_dim=32,
-        dec_depth=1,
-        dec_num_heads=2,
-        pos_embed="rope100",
-        prediction_head=False,
-    )
-    path = folder / "tiny.safetensors"
-    save_croco(path, CroCo(config))
-    return str(path)
-
-
-def shipped_or_tiny(folder: Path) -> str:
+def shipped_or(tiny_weights: Path) -> str:
     """The shipped weights where they are there already, else the tiny network."""
     from zeroco_ros.weights import shipped
 
-    return "default" if "default" in shipped() else tiny_weights(folder)
+    return "default" if "default" in shipped() else str(tiny_weights)
 
 
 def view(x: int, y: int = 0) -> np.ndarray[Any, Any]:

@@ -78,7 +78,7 @@ def test_rviz_shows_topics_that_the_node_publishes() -> None:
             assert (display["Min Value"], display["Max Value"]) == (0, 1)
 
 
-def test_flow_comes_out_of_a_real_launch(tmp_path: Path) -> None:
+def test_flow_comes_out_of_a_real_launch(tiny_weights: Path) -> None:
     """Needs launch, launch_ros and the package installed where they look for it."""
     for name in ("launch", "launch_ros"):
         spec = importlib.util.find_spec(name)
@@ -96,7 +96,7 @@ def test_flow_comes_out_of_a_real_launch(tmp_path: Path) -> None:
         pytest.skip("zeroco_ros is not installed with colcon here")
     from sensor_msgs.msg import Image
 
-    arguments = [f"weights:={scenes.tiny_weights(tmp_path)}", "namespace:=robot", "image:=/cam"]
+    arguments = [f"weights:={tiny_weights}", "namespace:=robot", "image:=/cam"]
     probe = ros_harness.Probe("launch")
     process = subprocess.Popen(
         [sys.executable, "-c", LAUNCHER, str(LAUNCH_FILE), *arguments], env=dict(os.environ)

@@ -17,9 +17,9 @@ from sensor_msgs.msg import Image
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A tiny model file."""
-    return scenes.tiny_weights(tmp_path_factory.mktemp("weights"))
+def weights(tiny_weights: Path) -> str:
+    """A tiny model file, as a node's parameter."""
+    return str(tiny_weights)
 
 
 @pytest.fixture

@@ -26,11 +26,10 @@ OVERRIDES = {
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+def stage(tiny_weights: Path) -> Iterator[SimpleNamespace]:
     """A node whose input asks for reliable images and whose flow is best effort."""
-    weights = scenes.tiny_weights(tmp_path_factory.mktemp("weights"))
     probe = ros_harness.Probe("parameters")
-    with scenes.flow_node(weights, **OVERRIDES, max_Dt=3.0) as node:
+    with scenes.flow_node(str(tiny_weights), **OVERRIDES, max_Dt=3.0) as node:
         diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
         flow = probe.collect(Image, "/flow_node/flow", reliable=False)
         scenes.wait_status(probe, diagnostics, state="active")
@@ -173,7 +172,7 @@ def test_changes_apply_without_the_post_set_callback(
 
 
 def test_subscribers_are_noticed_without_matched_events(
-    probe: ros_harness.Probe, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    probe: ros_harness.Probe, monkeypatch: pytest.MonkeyPatch, tiny_weights: Path
 ) -> None:
     """Humble's publishers do not tell that somebody subscribed: the node looks for itself."""
     from zeroco_ros.ros import qos
@@ -187,7 +186,7 @@ def test_subscribers_are_noticed_without_matched_events(
         return real(deadline=deadline, liveliness=liveliness, incompatible_qos=incompatible_qos)
 
     monkeypatch.setattr(qos, "PublisherEventCallbacks", humble)
-    values = scenes.parameters(scenes.tiny_weights(tmp_path))
+    values = scenes.parameters(str(tiny_weights))
     values |= scenes.lossless({"image": "/lone/image"}, values)
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     # Names of its own: the other node of this module's process may still be about.

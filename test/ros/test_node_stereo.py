@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import node_scenes as scenes
@@ -19,9 +20,9 @@ LATE = 3_000_000  # ns that the right camera lags
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+def stage(tiny_weights: Path) -> Iterator[SimpleNamespace]:
     """A node with two cameras."""
-    weights = scenes.shipped_or_tiny(tmp_path_factory.mktemp("weights"))
+    weights = scenes.shipped_or(tiny_weights)
     probe = ros_harness.Probe("stereo")
     remap = {"left/image": "/l", "right/image": "/r", "__ns": "/robot"}
     with scenes.flow_node(weights, remap, pairing="synchronized", slop=0.005) as node:

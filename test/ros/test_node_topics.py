@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import node_scenes as scenes
@@ -19,9 +20,9 @@ OUTPUTS = {"flow": "32FC2", "flow_color": "bgr8", "confidence": "32FC1", "occlud
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+def stage(tiny_weights: Path) -> Iterator[SimpleNamespace]:
     """One node with shipped weights, all its outputs collected, its camera connected."""
-    weights = scenes.shipped_or_tiny(tmp_path_factory.mktemp("weights"))
+    weights = scenes.shipped_or(tiny_weights)
     probe = ros_harness.Probe("topics")
     with scenes.flow_node(weights, remap={"image": "/robot/cam/image_raw"}) as node:
         outputs = {name: probe.collect(Image, f"/flow_node/{name}") for name in OUTPUTS}
@@ -134,15 +135,14 @@ def test_a_gray_camera_works_too(fresh: SimpleNamespace) -> None:
 
 
 def test_compressed_images_by_transport_from_a_best_effort_camera(
-    tmp_path_factory: pytest.TempPathFactory,
+    tiny_weights: Path,
 ) -> None:
     """With the node's own QoS, and a camera that drops what does not get through at once."""
     cv2 = pytest.importorskip("cv2")
-    weights = scenes.tiny_weights(tmp_path_factory.mktemp("weights"))
     probe = ros_harness.Probe("compressed")
     remap, values = {"image": "/cam"}, {"image_transport": "compressed"}
     try:
-        with scenes.flow_node(weights, remap, default_qos=True, **values) as node:
+        with scenes.flow_node(str(tiny_weights), remap, default_qos=True, **values) as node:
             flow = probe.collect(Image, "/flow_node/flow")
             camera = probe.publisher(CompressedImage, "/cam/compressed", reliable=False)
             scenes.connect(probe, node, camera)

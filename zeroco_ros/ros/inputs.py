@@ -6,8 +6,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
@@ -83,8 +85,15 @@ class ImageTopic:
             self._journal.fault(self.topic, error)
 
 
-class TemporalInput:
-    """Pairs the frames of one camera over time; hands each pair to `submit`."""
+class PairedInput(ABC):
+    """Image topics whose frames become pairs; hands each pair to `submit`.
+
+    CAMERAS: the topics' names. SETTINGS: the parameters that the pairing takes; when one of them
+    changes it starts anew, and goes on counting.
+    """
+
+    CAMERAS: ClassVar[tuple[str, ...]]
+    SETTINGS: ClassVar[tuple[str, ...]]
 
     def __init__(
         self,
@@ -95,70 +104,91 @@ class TemporalInput:
     ) -> None:
         self._journal = journal
         self._submit = submit
-        self._pairer = self._new_pairer(values)
-        self._camera = ImageTopic(node, "image", values, journal, self._push)
-        self.topics = (self._camera,)
+        self._settings = self._chosen(values)
+        self.topics = tuple(
+            ImageTopic(node, name, values, journal, partial(self._push, side))
+            for side, name in enumerate(self.CAMERAS)
+        )
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
-        """Take over changed parameters; the pairing starts anew where they concern it."""
-        self._camera.reconfigure(values)
-        if _pairing(values) != self._settings:
-            counters = self._pairer.counters
-            self._pairer = self._new_pairer(values)
-            self._pairer.counters = counters
+        """Take over changed parameters."""
+        for topic in self.topics:
+            topic.reconfigure(values)
+        settings = self._chosen(values)
+        if settings != self._settings:
+            self._settings = settings
+            self._renew()
 
-    def _new_pairer(self, values: Mapping[str, Any]) -> TemporalPairer[Frame]:
-        self._settings = _pairing(values)
+    def _chosen(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        return tuple(values[name] for name in self.SETTINGS)
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Forget the frames that wait for a partner, and their stamps."""
+
+    @abstractmethod
+    def counts(self) -> dict[str, int]:
+        """The pairing's counters."""
+
+    @abstractmethod
+    def _renew(self) -> None:
+        """Pair by the settings of now, from the next frame on."""
+
+    @abstractmethod
+    def _push(self, side: int, frame: Frame, shape: Any) -> None:
+        """A frame of camera number `side`; shape: (height, width), None while compressed."""
+
+
+class TemporalInput(PairedInput):
+    """Pairs the frames of one camera over time."""
+
+    CAMERAS = ("image",)
+    SETTINGS = ("stride", "min_dt", "max_dt")
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._pairer = self._new_pairer()
+
+    def _new_pairer(self) -> TemporalPairer[Frame]:
         return TemporalPairer(*self._settings, on_event=self._journal.event)
 
+    def _renew(self) -> None:
+        counters = self._pairer.counters
+        self._pairer = self._new_pairer()
+        self._pairer.counters = counters
+
     def clear(self) -> None:
-        """Forget the frames that wait for a partner."""
+        """Forget the frames that wait for a partner, and their stamps."""
         self._pairer.clear()
 
     def counts(self) -> dict[str, int]:
         """The pairing's counters."""
         return self._pairer.counters.as_dict()
 
-    def _push(self, frame: Frame, shape: Any) -> None:
+    def _push(self, side: int, frame: Frame, shape: Any) -> None:
         pair: Pair[Frame] | None = self._pairer.push(frame.stamp, frame, shape)
         if pair is not None:
             self._submit(FramePair(pair.previous, pair.current))
 
 
-def _pairing(values: Mapping[str, Any]) -> tuple[int, float, float]:
-    return values["stride"], values["min_dt"], values["max_dt"]
+class SynchronizedInput(PairedInput):
+    """Pairs two cameras by stamp."""
 
+    CAMERAS = ("left/image", "right/image")
+    SETTINGS = ("slop", "sync_queue_size")
 
-class SynchronizedInput:
-    """Pairs two cameras by stamp; hands each pair to `submit`."""
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._synchronizer = self._new_synchronizer()
+        self._guards = tuple(OrderGuard(self._journal.event) for _camera in self.CAMERAS)
 
-    def __init__(
-        self,
-        node: Node,
-        values: Mapping[str, Any],
-        journal: Journal,
-        submit: Callable[[FramePair], None],
-    ) -> None:
-        self._journal = journal
-        self._submit = submit
-        self._synchronizer = self._new_synchronizer(values)
-        self._guards = tuple(OrderGuard(journal.event) for _side in range(2))
-        left = ImageTopic(node, "left/image", values, journal, lambda f, _s: self._push(0, f))
-        right = ImageTopic(node, "right/image", values, journal, lambda f, _s: self._push(1, f))
-        self.topics = (left, right)
-
-    def reconfigure(self, values: Mapping[str, Any]) -> None:
-        """Take over changed parameters; the queues start anew where they concern them."""
-        for topic in self.topics:
-            topic.reconfigure(values)
-        if _synchronization(values) != self._settings:
-            pairs = self._synchronizer.pairs
-            self._synchronizer = self._new_synchronizer(values)
-            self._synchronizer.pairs = pairs
-
-    def _new_synchronizer(self, values: Mapping[str, Any]) -> Synchronizer:
-        self._settings = _synchronization(values)
+    def _new_synchronizer(self) -> Synchronizer:
         return Synchronizer(*self._settings, self._emit)
+
+    def _renew(self) -> None:
+        pairs = self._synchronizer.pairs
+        self._synchronizer = self._new_synchronizer()
+        self._synchronizer.pairs = pairs
 
     def clear(self) -> None:
         """Forget the images that wait for a partner, and all stamps."""
@@ -172,7 +202,7 @@ class SynchronizedInput:
         counts = {name: left[name] + right[name] for name in left}
         return {**counts, "paired": self._synchronizer.pairs, "started": 0}
 
-    def _push(self, side: int, frame: Frame) -> None:
+    def _push(self, side: int, frame: Frame, shape: Any) -> None:
         verdict = self._guards[side].see(frame.stamp)
         if verdict == "jumped":  # both cameras start anew, whichever came first
             self._guards[1 - side].clear()
@@ -182,7 +212,3 @@ class SynchronizedInput:
 
     def _emit(self, left: Frame, right: Frame) -> None:
         self._submit(FramePair(left, right))
-
-
-def _synchronization(values: Mapping[str, Any]) -> tuple[float, int]:
-    return values["slop"], values["sync_queue_size"]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from zeroco_ros.croco.model import Encoding, PairDescriptors
 from zeroco_ros.engine.backend import Backend, NonFiniteOutput
 from zeroco_ros.estimate.config import FlowConfig
+from zeroco_ros.estimate.frames import EncodedFrame
 from zeroco_ros.matching.argmax import Match, match_volume
+from zeroco_ros.matching.confidence import forward_backward_error, sample, token_confidence
 from zeroco_ros.matching.cost_volume import (
     attention_volume,
     feature_volume,
@@ -20,6 +24,7 @@ from zeroco_ros.matching.cost_volume import (
 from zeroco_ros.matching.flow import token_flow
 
 Grid = tuple[int, int]
+FloatArray = npt.NDArray[np.float32]
 
 # Temperature of the cosine similarities of the "encoder" and "decoder" correlations (SFNet).
 FEATURE_BETA = 0.02
@@ -56,13 +61,19 @@ class Matcher:
     beta: float | None
 
     def match(
-        self, target: Encoding, source: Encoding, valid_target: Grid, valid_source: Grid
+        self,
+        target: Encoding,
+        source: Encoding,
+        valid_target: Grid,
+        valid_source: Grid,
+        pair: PairDescriptors | None = None,
     ) -> CoarseMatch:
         """Match a batch of pairs; valid: the top-left tokens of each grid that are not padding.
 
-        Raises NonFiniteOutput when the network returned NaN or Inf.
+        pair: what the backend makes of the two, where that is known already. Raises
+        NonFiniteOutput when the network returned NaN or Inf.
         """
-        forward, backward = self.volumes(target, source, valid_target, valid_source)
+        forward, backward = self.volumes(target, source, valid_target, valid_source, pair)
         ahead = self._read(forward, valid_source)
         back = self._read(backward, valid_target)
         return CoarseMatch(
@@ -74,7 +85,12 @@ class Matcher:
 
     @torch.inference_mode()
     def volumes(
-        self, target: Encoding, source: Encoding, valid_target: Grid, valid_source: Grid
+        self,
+        target: Encoding,
+        source: Encoding,
+        valid_target: Grid,
+        valid_source: Grid,
+        pair: PairDescriptors | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Cost volumes (B, Nt, Ns) and, images swapped, (B, Ns, Nt)."""
         config = self.config
@@ -85,7 +101,9 @@ class Matcher:
             )
             backward = forward.transpose(1, 2)
         else:
-            pair = self.backend.match(target, source, features=config.correlation == "decoder")
+            if pair is None:
+                features = config.correlation == "decoder"
+                pair = self.backend.match(target, source, features=features)
             if config.correlation == "decoder":
                 forward = self._decoder_features(pair, valid_target, valid_source)
                 backward = forward.transpose(1, 2)
@@ -133,3 +151,21 @@ class Matcher:
         if beta is None:
             beta = max(1e-6, SPREAD_BETA * float(volume.std()))
         return match_volume(volume, grid, self.config.readout, beta, self.config.window)
+
+
+def coarse_confidence(
+    coarse: CoarseMatch, target: EncodedFrame, source: EncodedFrame
+) -> FloatArray:
+    """Confidence of the coarse match on the target's valid tokens."""
+    forward, backward = as_array(coarse.forward[0]), as_array(coarse.backward[0])
+    rows, columns = forward.shape[:2]
+    x = forward[..., 0] + np.arange(columns, dtype=np.float32)[None, :]
+    y = forward[..., 1] + np.arange(rows, dtype=np.float32)[:, None]
+    error = forward_backward_error(forward, backward)
+    there = sample(source.texture, x, y)
+    return token_confidence(as_array(coarse.forward_mass[0]), error, target.texture, there)
+
+
+def as_array(tensor: Tensor) -> FloatArray:
+    """A tensor's values on the CPU in float32."""
+    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)

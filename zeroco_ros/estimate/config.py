@@ -51,7 +51,8 @@ class FlowConfig:
         the border by up to half a token (the released DUSt3R and MASt3R code).
     head: the learned head that makes the coarse match dense: the name of shipped weights, a file
         of `zeroco train flow`, or "none".
-    head_max_side: longest side in pixels at which that head sees the images.
+    head_max_side: longest side in pixels at which that head sees the images; heads of kind
+        aggregation and super_resolution see them as the backbone does.
     refine: "dis" refines to sub-pixel at full resolution with OpenCV's DIS, "none" does not.
     refine_preset: effort of that refinement.
     refine_backward: without a head, refine the reverse flow too, with the effort "fast": occlusion

@@ -13,29 +13,33 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zeroco_ros.croco.model import CroCo, Encoding
+from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
 from zeroco_ros.engine.backend import Backend, NonFiniteOutput
 from zeroco_ros.engine.torch_backend import TorchBackend
 from zeroco_ros.errors import ConfigError, WeightsError
-from zeroco_ros.estimate.coarse import FEATURE_BETA, CoarseMatch, Matcher
+from zeroco_ros.estimate.coarse import (
+    FEATURE_BETA,
+    CoarseMatch,
+    Matcher,
+    as_array,
+    coarse_confidence,
+)
 from zeroco_ros.estimate.config import FlowConfig, preset
 from zeroco_ros.estimate.dense import CoarseField, DenseHead, DenseMatch
 from zeroco_ros.estimate.frames import (
     EncodedFrame,
+    HeadFrame,
+    VolumeFrame,
     check_image,
     frame_texture,
     letterbox_of,
     network_input,
 )
 from zeroco_ros.estimate.results import FlowResult
+from zeroco_ros.estimate.volume_head import VolumeHead, open_head
 from zeroco_ros.estimate.zoomed import ZoomedFlow, zoom_in
 from zeroco_ros.matching.calibration import Calibration
-from zeroco_ros.matching.confidence import (
-    forward_backward_error,
-    occlusion,
-    sample,
-    token_confidence,
-)
+from zeroco_ros.matching.confidence import forward_backward_error, occlusion
 from zeroco_ros.matching.flow import PATCH, Letterbox, upsample_flow, upsample_map
 from zeroco_ros.refine.dis import refine_flow
 
@@ -114,11 +118,9 @@ class FlowEstimator:
         elif beta is None and "beta" in stored:
             beta = float(stored["beta"])
         self._matcher = Matcher(backend, config, fix, beta)
-        self._head: DenseHead | None = None
+        self._head: DenseHead | VolumeHead | None = None
         if config.head != "none":
-            self._head = DenseHead(
-                config.head, config.head_max_side, backend.device, backend.precision
-            )
+            self._head = open_head(config, backend)
             self.calibration = Calibration.from_metadata(self._head.metadata)
 
     @property
@@ -156,7 +158,11 @@ class FlowEstimator:
             encodings = [Encoding(batch.tokens[i : i + 1], batch.grid) for i in range(len(inputs))]
         else:
             encodings = [self.backend.encode(pixels) for pixels in inputs]
-        heads = self._head.encode(checked) if self._head else [None] * len(checked)
+        heads: Sequence[HeadFrame | VolumeFrame | None] = [None] * len(checked)
+        if isinstance(self._head, VolumeHead):
+            heads = self._head.encode(inputs, boxes)
+        elif self._head is not None:
+            heads = self._head.encode(checked)
         frames = []
         for image, box, encoding, head in zip(checked, boxes, encodings, heads, strict=True):
             gray = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
@@ -167,12 +173,15 @@ class FlowEstimator:
     def match(self, target: EncodedFrame, source: EncodedFrame) -> FlowResult:
         """Flow from target to source, both from `encode` of this estimator."""
         boxes = target.letterbox, source.letterbox
+        pair = None
+        if isinstance(self._head, VolumeHead):
+            pair = self.backend.match(target.encoding, source.encoding, features=True)
         coarse = self._matcher.match(
-            target.encoding, source.encoding, boxes[0].valid, boxes[1].valid
+            target.encoding, source.encoding, boxes[0].valid, boxes[1].valid, pair
         )
-        tokens, back_tokens = _numpy(coarse.forward[0]), _numpy(coarse.backward[0])
+        tokens, back_tokens = as_array(coarse.forward[0]), as_array(coarse.backward[0])
         fields = self._fields(coarse, target, source, (tokens, back_tokens))
-        dense = self._dense(coarse, target, source, fields) if self._head else None
+        dense = self._dense(coarse, target, source, fields, pair) if self._head else None
         flow, backward = fields.flow, fields.backward
         if dense is not None:
             flow, backward = dense.flow, dense.backward
@@ -188,7 +197,7 @@ class FlowEstimator:
             confidence = self.calibration.confidence(dense.certainty, error)
             least = 3.0
         else:
-            confidence = upsample_map(_confidence(coarse, target, source), boxes[0])
+            confidence = upsample_map(coarse_confidence(coarse, target, source), boxes[0])
             refined = self.config.refine == "dis" and self.config.refine_backward
             least = 3.0 if refined else max(3.0, COARSE_TOLERANCE * _stride(boxes[0]))
         occluded = occlusion(flow, error, confidence, least)
@@ -212,19 +221,26 @@ class FlowEstimator:
         )
 
     def _dense(
-        self, coarse: CoarseMatch, target: EncodedFrame, source: EncodedFrame, fields: ZoomedFlow
+        self,
+        coarse: CoarseMatch,
+        target: EncodedFrame,
+        source: EncodedFrame,
+        fields: ZoomedFlow,
+        pair: PairDescriptors | None,
     ) -> DenseMatch:
         """The head's dense match of both directions."""
-        if self._head is None or target.head is None or source.head is None:
-            raise ConfigError("a frame that was encoded without a head: encode it anew")
-        mass = upsample_map(_numpy(coarse.forward_mass[0]), target.letterbox)
-        back_mass = upsample_map(_numpy(coarse.backward_mass[0]), source.letterbox)
-        found = self._head.match(
-            target.head,
-            source.head,
-            CoarseField(fields.flow, mass),
-            CoarseField(fields.backward, back_mass),
-        )
+        ours, theirs = target.head, source.head
+        if isinstance(ours, HeadFrame) and isinstance(theirs, HeadFrame):
+            assert isinstance(self._head, DenseHead)
+            mass = upsample_map(as_array(coarse.forward_mass[0]), target.letterbox)
+            back_mass = upsample_map(as_array(coarse.backward_mass[0]), source.letterbox)
+            starts = CoarseField(fields.flow, mass), CoarseField(fields.backward, back_mass)
+            found = self._head.match(ours, theirs, *starts)
+        elif isinstance(ours, VolumeFrame) and isinstance(theirs, VolumeFrame):
+            assert isinstance(self._head, VolumeHead) and pair is not None
+            found = self._head.match(pair, ours, theirs, self.beta)
+        else:
+            raise ConfigError("a frame encoded without a head or for another: encode it anew")
         if not np.isfinite(found.flow).all():
             raise NonFiniteOutput("the flow head returned NaN or Inf: use precision 'fp32'")
         return found
@@ -264,21 +280,6 @@ class FlowStream:
 def _stride(box: Letterbox) -> float:
     """Image pixels from one token to the next."""
     return PATCH * max(box.image[0] / box.content[0], box.image[1] / box.content[1])
-
-
-def _numpy(tensor: torch.Tensor) -> FloatArray:
-    return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
-
-
-def _confidence(coarse: CoarseMatch, target: EncodedFrame, source: EncodedFrame) -> FloatArray:
-    """Confidence of the coarse match on the target's valid tokens."""
-    forward, backward = _numpy(coarse.forward[0]), _numpy(coarse.backward[0])
-    rows, columns = forward.shape[:2]
-    x = forward[..., 0] + np.arange(columns, dtype=np.float32)[None, :]
-    y = forward[..., 1] + np.arange(rows, dtype=np.float32)[:, None]
-    error = forward_backward_error(forward, backward)
-    there = sample(source.texture, x, y)
-    return token_confidence(_numpy(coarse.forward_mass[0]), error, target.texture, there)
 
 
 def _matching_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:

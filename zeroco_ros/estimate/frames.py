@@ -46,6 +46,16 @@ class HeadFrame:
 
 
 @dataclass(frozen=True)
+class VolumeFrame:
+    """What a head on the backbone's volume keeps of one image. letterbox: how the image lies in
+    the network's input; features: those that it compares itself (batch 1), None if it has none.
+    """
+
+    letterbox: Letterbox
+    features: Tensor | None
+
+
+@dataclass(frozen=True)
 class EncodedFrame:
     """An image after everything that depends on it alone; reused for every pair it is in.
 
@@ -59,7 +69,7 @@ class EncodedFrame:
     image: ByteArray
     gray: ByteArray
     texture: FloatArray
-    head: HeadFrame | None = None
+    head: HeadFrame | VolumeFrame | None = None
 
     @property
     def size(self) -> tuple[int, int]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zeroco_ros.croco.descriptors import MatchDescriptors, PairDescriptors
+from zeroco_ros.croco.positions import Grid
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.aggregation import (
     FACTOR,
@@ -22,7 +23,7 @@ from zeroco_ros.heads.aggregation import (
 from zeroco_ros.heads.super_resolution import SuperResolutionHead, to_pixels
 from zeroco_ros.heads.upsampling import bilinear_upflow
 from zeroco_ros.matching.argmax import match_volume
-from zeroco_ros.matching.cost_volume import attention_volume, reciprocal_volume
+from zeroco_ros.matching.cost_volume import attention_volume, reciprocal_volume, select_tokens
 from zeroco_ros.matching.flow import PATCH, token_flow
 
 VolumeHead = AggregationHead | SuperResolutionHead
@@ -51,27 +52,68 @@ def dense_flow(
 
     pair: with features (`CroCo.decode_pair(..., features=True)`); images: target and source
     (B, 3, H, W), normalized; beta: temperature of the backbone's volume; readout: "window" or
-    "soft", of an aggregated volume. Raises ConfigError where the features are missing.
+    "soft", of an aggregated volume. Raises ConfigError where the features are missing or are not
+    those of the head's backbone.
     """
     sides = as_direction(pair.forward), as_direction(pair.backward)
+    seen: tuple[Tensor | None, Tensor | None] = (None, None)
+    if isinstance(head, SuperResolutionHead):
+        seen = encode_images(head, images)
+    return match_sides(head, sides, seen, beta=beta, readout=readout)
+
+
+def match_sides(
+    head: VolumeHead,
+    sides: tuple[Direction, Direction],
+    seen: tuple[Tensor | None, Tensor | None] = (None, None),
+    *,
+    beta: float,
+    readout: str = "window",
+) -> tuple[DenseFlow, DenseFlow]:
+    """`dense_flow` from both directions; seen: `SuperResolutionHead.encode` of the two images."""
+    if sides[0].features.shape[-1] != head.config.tokens:
+        raise ConfigError(
+            f"this head was trained on another backbone: its features have {head.config.tokens} "
+            f"channels, these {sides[0].features.shape[-1]}"
+        )
     if isinstance(head, AggregationHead):
         ahead, back = head(*sides, readout=readout)
         return _aggregated(ahead), _aggregated(back)
-    return _super_resolved(head, sides, images, beta)
+    return _super_resolved(head, sides, seen, beta)
 
 
-def as_direction(descriptors: MatchDescriptors) -> Direction:
-    """The mean volume and the last decoder features of one direction."""
+def encode_images(
+    head: SuperResolutionHead, images: tuple[Tensor, Tensor]
+) -> tuple[Tensor | None, Tensor | None]:
+    """Features of two images, as one batch where their sizes agree."""
+    if not head.config.image or images[0].shape != images[1].shape:
+        return head.encode(images[0]), head.encode(images[1])
+    both = head.encode(torch.cat(images))
+    assert both is not None
+    first, second = both.chunk(2)
+    return first, second
+
+
+def as_direction(
+    descriptors: MatchDescriptors,
+    valid_target: Grid | None = None,
+    valid_source: Grid | None = None,
+) -> Direction:
+    """The mean volume and the last decoder features of one direction.
+
+    valid_target, valid_source: the top-left tokens that are not padding; default: all.
+    """
     if descriptors.features is None:
         raise ConfigError("this head needs decoder features: decode_pair(..., features=True)")
+    grids = descriptors.grid_target, descriptors.grid_source
+    target, source = valid_target or grids[0], valid_source or grids[1]
     with exact(descriptors.queries):
-        volume = attention_volume(descriptors.queries, descriptors.keys)
-    return Direction(
-        volume,
-        descriptors.features[-1].float(),
-        descriptors.grid_target,
-        descriptors.grid_source,
-    )
+        volume = attention_volume(
+            select_tokens(descriptors.queries, grids[0], target),
+            select_tokens(descriptors.keys, grids[1], source),
+        )
+    features = select_tokens(descriptors.features[-1], grids[0], target)
+    return Direction(volume, features.float(), target, source)
 
 
 def _aggregated(side: AggregatedFlow) -> DenseFlow:
@@ -81,7 +123,7 @@ def _aggregated(side: AggregatedFlow) -> DenseFlow:
 def _super_resolved(
     head: SuperResolutionHead,
     sides: tuple[Direction, Direction],
-    images: tuple[Tensor, Tensor],
+    seen: tuple[Tensor | None, Tensor | None],
     beta: float,
 ) -> tuple[DenseFlow, DenseFlow]:
     """Both directions of the reciprocal volume, as one batch where the grids are equal."""
@@ -93,13 +135,14 @@ def _super_resolved(
             match = match_volume(one, side.grid_source, "window", beta)
         flow = token_flow(match.position, side.grid_target).permute(0, 3, 1, 2)
         read.append((flow, match.mass.view(-1, 1, *side.grid_target)))
+    target, source = seen
     if forward.grid_target == backward.grid_target:
-        own = head.encode(torch.cat(images))
-        other = None if own is None else own.roll(len(images[0]), 0)
+        own = other = None
+        if target is not None and source is not None:
+            own, other = torch.cat([target, source]), torch.cat([source, target])
         both = torch.cat([forward.features, backward.features])
         fine = head(torch.cat([read[0][0], read[1][0]]), both, own, other).chunk(2)
     else:
-        target, source = (head.encode(image) for image in images)
         fine = (
             head(read[0][0], forward.features, target, source),
             head(read[1][0], backward.features, source, target),

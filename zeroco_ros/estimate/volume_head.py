@@ -1,0 +1,115 @@
+"""Heads on the backbone's own volume (aggregation, super-resolution) as part of an estimate.
+
+They see the images as the backbone does, so they follow its letterbox and leave out its padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from zeroco_ros.croco.descriptors import PairDescriptors
+from zeroco_ros.engine.backend import Backend
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.estimate.config import FlowConfig
+from zeroco_ros.estimate.dense import DenseHead, DenseMatch
+from zeroco_ros.estimate.frames import VolumeFrame
+from zeroco_ros.heads.aggregation import AggregationHead
+from zeroco_ros.heads.checkpoint import LoadedHead, load_head
+from zeroco_ros.heads.dense import DenseFlow, as_direction, match_sides
+from zeroco_ros.heads.super_resolution import SuperResolutionHead
+from zeroco_ros.matching.flow import PATCH, Letterbox, flow_to_image, interpolation
+from zeroco_ros.weights import resolve
+
+FloatArray = npt.NDArray[np.float32]
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class VolumeHead:
+    """A head of kind aggregation or super_resolution on a device.
+
+    device, precision: the backbone's, resolved; beta: the temperature of its volume. Raises
+    ConfigError for a configuration whose volume is not the one that the head was trained on.
+    """
+
+    def __init__(
+        self, loaded: LoadedHead, config: FlowConfig, device: str, precision: str
+    ) -> None:
+        if config.correlation != "cross_attention" or config.zoom:
+            raise ConfigError(
+                f"head of kind {loaded.kind}: only with correlation cross_attention and no zoom"
+            )
+        assert isinstance(loaded.head, AggregationHead | SuperResolutionHead)
+        self.metadata = loaded.metadata
+        self.device, self.precision = device, precision
+        self._head = loaded.head.to(device).eval()
+
+    def encode(self, inputs: Sequence[Tensor], boxes: Sequence[Letterbox]) -> list[VolumeFrame]:
+        """Frames of network inputs (1, 3, h, w) that hold images as `boxes` say."""
+        frames = []
+        for pixels, box in zip(inputs, boxes, strict=True):
+            features = None
+            if isinstance(self._head, SuperResolutionHead):
+                rows, columns = box.valid
+                content = pixels[..., : PATCH * rows, : PATCH * columns]
+                with torch.inference_mode(), self._arithmetic():
+                    features = self._head.encode(content.to(self.device))
+            frames.append(VolumeFrame(box, features))
+        return frames
+
+    def match(
+        self, pair: PairDescriptors, target: VolumeFrame, source: VolumeFrame, beta: float | None
+    ) -> DenseMatch:
+        """Dense flow of both directions. pair: with features, of a batch of one.
+
+        beta: temperature of the backbone's volume. Raises ConfigError where it is None or the
+        head belongs to another backbone.
+        """
+        if beta is None:
+            raise ConfigError("this head needs the temperature of its backbone: set beta")
+        boxes = target.letterbox, source.letterbox
+        sides = (
+            as_direction(pair.forward, boxes[0].valid, boxes[1].valid),
+            as_direction(pair.backward, boxes[1].valid, boxes[0].valid),
+        )
+        with torch.inference_mode(), self._arithmetic():
+            ahead, back = match_sides(
+                self._head, sides, (target.features, source.features), beta=beta
+            )
+        flow, certainty = _to_image(ahead, boxes[0], boxes[1])
+        backward, back_certainty = _to_image(back, boxes[1], boxes[0])
+        return DenseMatch(flow, backward, certainty, back_certainty)
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device, dtype=_DTYPES[self.precision])
+
+
+def open_head(config: FlowConfig, backend: Backend) -> DenseHead | VolumeHead:
+    """The head that a configuration names, of any kind, on the backbone's device.
+
+    Raises WeightsError for an unreadable file, ConfigError where head and configuration disagree.
+    """
+    loaded = load_head(resolve(config.head))
+    if loaded.kind == "recurrent":
+        return DenseHead(config.head, config.head_max_side, backend.device, backend.precision)
+    return VolumeHead(loaded, config, backend.device, backend.precision)
+
+
+def _to_image(
+    found: DenseFlow, target: Letterbox, source: Letterbox
+) -> tuple[FloatArray, FloatArray]:
+    """Flow (H, W, 2) in image pixels and certainty (H, W) on the target's image."""
+    field = torch.cat([found.flow, found.certainty], 1)[0].float().cpu().numpy()
+    (height, width), (high, wide) = target.image, target.content
+    rows = interpolation(height, field.shape[1], high / height)
+    columns = interpolation(width, field.shape[2], wide / width)
+    whole = np.asarray(rows @ field @ columns.T, dtype=np.float32)
+    flow = np.ascontiguousarray(whole[:2].transpose(1, 2, 0))
+    return flow_to_image(flow, target, source), whole[2]

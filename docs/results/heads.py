@@ -1,47 +1,41 @@
 """Compares the learned flow heads on data with ground truth and writes heads.md.
 
-python docs/results/heads.py --data ../shared/data --backbone default --head aggregation=FILE \
-    --head super-resolution=FILE --head recurrent=FILE --out docs/results/heads.md
+python docs/results/heads.py --data ../shared/data --backbone default --head aggregation=RUN \
+    --head super-resolution=RUN --head recurrent=RUN --out docs/results/heads.md
 
-Every method gets the same images, stretched to multiples of 16 with a longest side of 320 pixels,
-computes both directions, and is run with and without OpenCV's DIS afterwards.
+A head is a file or a run folder of `zeroco train flow`. Every method gets images with a longest
+side of 320 pixels, computes both directions, and is run with and without OpenCV's DIS afterwards.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
 
-from zeroco_ros.croco.checkpoint import LoadedCroco, load_croco
-from zeroco_ros.engine.torch_backend import TorchBackend
+from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.flow import FlowEstimator
-from zeroco_ros.estimate.frames import network_input
 from zeroco_ros.evaluation.datasets import find_sets
 from zeroco_ros.evaluation.evaluate import SetResult, evaluate
 from zeroco_ros.evaluation.methods import Estimate, Method, make_method
 from zeroco_ros.evaluation.tables import markdown_table, page
 from zeroco_ros.heads.checkpoint import LoadedHead, load_head
-from zeroco_ros.heads.dense import dense_flow
-from zeroco_ros.matching.flow import fit_letterbox, flow_to_image
-from zeroco_ros.refine.dis import refine_flow
+from zeroco_ros.training.flow_export import export_flow
 from zeroco_ros.weights import resolve
 
 MAX_SIDE = 320
-Flow = np.ndarray[Any, np.dtype[np.float32]]
-RGB = np.ndarray[Any, np.dtype[np.uint8]]
 NOTE = """\
-Same backbone, same input, both directions computed, one thread, no confidence. This is a
+Same backbone, same input, both directions computed, one thread. This is a
 comparison at unequal and very limited compute: a head that trained for fewer minutes was not given
 the chance that another one had, so a rank here says which head is useful today, not which
-architecture is better. `start` is what an untrained head returns.""".splitlines()
+architecture is better.""".splitlines()
 LEGEND = """\
 AEPE in pixels: mean over the pairs of the mean end-point error on scored pixels; in brackets the
 share of pixels within 3 px, in percent. CPU: median over all pairs of one estimate from two images
@@ -49,67 +43,36 @@ in memory, in ms of processor time. Methods ending in `+dis` are refined by Open
 resolution, as the preset `default` does.""".splitlines()
 
 
-class VolumeHeadFlow:
-    """Flow by a head on the backbone's volume (aggregation or super-resolution)."""
-
-    def __init__(self, backbone: LoadedCroco, head: torch.nn.Module) -> None:
-        self.backend = TorchBackend(backbone.model, "cpu", "auto", 1)
-        self.beta = float(backbone.metadata["matching"]["beta"])
-        self.head = head.eval()
-
-    def __call__(self, target: RGB, source: RGB) -> Flow:
-        """(H, W, 3) uint8 RGB twice -> (H, W, 2) pixels."""
-        sizes = [(image.shape[0], image.shape[1]) for image in (target, source)]
-        boxes = [fit_letterbox(size, max_side=MAX_SIDE, keep_aspect=False) for size in sizes]
-        inputs = [
-            network_input(i, b, "area") for i, b in zip((target, source), boxes, strict=True)
-        ]
-        encodings = [self.backend.encode(pixels) for pixels in inputs]
-        pair = self.backend.match(*encodings, features=True)
-        half = self.backend.precision == "bf16"
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=half):
-            ahead, _ = dense_flow(self.head, pair, (inputs[0], inputs[1]), beta=self.beta)
-        flow = ahead.flow[0].permute(1, 2, 0).float().numpy()
-        whole = cv2.resize(flow, sizes[0][::-1], interpolation=cv2.INTER_LINEAR)
-        return flow_to_image(whole, boxes[0], boxes[1])
-
-
-def with_dis(compute: Callable[[RGB, RGB], Flow]) -> Callable[[RGB, RGB], Flow]:
-    """The same, refined by DIS at full resolution."""
-
-    def refined(target: RGB, source: RGB) -> Flow:
-        flow = compute(target, source)
-        grays = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in (target, source)]
-        return refine_flow(grays[0], grays[1], flow, "default")
-
-    return refined
-
-
-def estimator_flow(weights: str, head: str) -> Callable[[RGB, RGB], Flow]:
-    """The package's estimator with a recurrent head or none, without refinement."""
-    config = FlowConfig(head=head, refine="none", resize="stretch", max_side=MAX_SIDE)
+def method_of(name: str, weights: str, head: str, refine: str) -> Method:
+    """The package's estimator with one head or none."""
+    config = FlowConfig(
+        head=head,
+        max_side=MAX_SIDE,
+        head_max_side=MAX_SIDE,
+        refine="dis" if refine else "none",
+        refine_backward=False,
+    )
     estimator = FlowEstimator(config, weights=weights, device="cpu", threads=1)
-    return lambda target, source: estimator.estimate(target, source).flow
+    return Method(name, name, lambda t, s: Estimate(estimator.estimate(t, s).flow))
 
 
-def method_of(name: str, compute: Callable[[RGB, RGB], Flow]) -> Method:
-    """For the evaluation: flow without confidence."""
-    return Method(name, name, lambda target, source: Estimate(compute(target, source)))
-
-
-def methods_of(args: argparse.Namespace, heads: dict[str, LoadedHead]) -> list[Method]:
+def methods_of(backbone: str, files: dict[str, str]) -> list[Method]:
     """Coarse, every head, each with and without DIS, and DIS alone."""
-    backbone = load_croco(args.backbone)
-    flows = {"coarse": estimator_flow(args.backbone, "none")}
-    for name, loaded in heads.items():
-        if loaded.kind == "recurrent":
-            flows[name] = estimator_flow(args.backbone, args.files[name])
-        else:
-            flows[name] = VolumeHeadFlow(backbone, loaded.head)
-    methods = []
-    for name, compute in flows.items():
-        methods += [method_of(name, compute), method_of(f"{name}+dis", with_dis(compute))]
+    methods = [
+        method_of(f"{name}{refine}", backbone, file, refine)
+        for name, file in {"coarse": "none", **files}.items()
+        for refine in ("", "+dis")
+    ]
     return [*methods, make_method("dis")]
+
+
+def as_file(name: str, path: str, folder: Path) -> str:
+    """A head's weights file; of a run folder, what the run has reached so far."""
+    if not Path(path).is_dir():
+        return str(resolve(path))
+    file = folder / f"{name}.safetensors"
+    export_flow(Path(path), file, calibration_pairs=0)
+    return str(file)
 
 
 def error_table(results: Sequence[SetResult], methods: Sequence[Method]) -> list[str]:
@@ -154,16 +117,18 @@ def main() -> None:
     parser.add_argument("--head", action="append", default=[], metavar="NAME=FILE")
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
-    args.files = dict(text.split("=", 1) for text in args.head)
+    given = dict(text.split("=", 1) for text in args.head)
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    heads = {name: load_head(resolve(path)) for name, path in args.files.items()}
-    methods = methods_of(args, heads)
-    results = evaluate(find_sets(args.data), methods)
-    names = " ".join(f"--head {name}=FILE" for name in args.files)
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: as_file(name, path, Path(folder)) for name, path in given.items()}
+        heads = {name: load_head(path) for name, path in files.items()}
+        methods = methods_of(args.backbone, files)
+        results = evaluate(find_sets(args.data), methods)
+    names = " ".join(f"--head {name}=RUN" for name in given)
     backbone = load_croco(args.backbone)
     facts = {
-        "command": f"`python docs/results/heads.py --data ../shared/data {names}`",
+        "command": f"`python docs/results/heads.py --data ../shared/data --backbone FILE {names}`",
         "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "backbone": f"sha256 {backbone.sha256}",
         "versions": f"torch {torch.__version__}, OpenCV {cv2.__version__}",

@@ -67,7 +67,7 @@ def launch_arguments() -> str:
 
 def presets() -> str:
     """What the named presets set."""
-    fields = ("resize", "readout", "reciprocity", "zoom", "head", "refine")
+    fields = ("resize", "readout", "reciprocity", "zoom", "alignment", "head", "refine")
     rows = [
         (
             _code(name),

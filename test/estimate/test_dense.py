@@ -155,3 +155,13 @@ def test_small_and_thin_images(patches, scene, head_file: str, size: tuple[int, 
     result = FlowEstimator.from_backend(patches, plain(head_file)).estimate(image, image)
     assert result.flow.shape == (*size, 2)
     assert np.isfinite(result.flow).all()
+
+
+def test_a_source_of_another_scale(patches, scene, head_file: str):
+    """The head sees target and source reduced by different factors."""
+    target = view(scene)
+    source = view(scene, y=-64, x=-64, size=(320, 384))  # the same part, 64 px further in
+    config = plain(head_file, head_max_side=192, max_side=384)
+    result = FlowEstimator.from_backend(patches, config).estimate(target, source)
+    inner = result.flow[24:-24, 24:-24]
+    np.testing.assert_allclose(inner, np.broadcast_to([64.0, 64.0], inner.shape), atol=1.5)

@@ -126,6 +126,7 @@ def test_parameters_become_the_estimators_configuration() -> None:
             "register_fix": "enabled",
             "refine": "dis",
             "head": "none",
+            "alignment": "enabled",
             "correlation": "encoder",
         }
     )
@@ -133,7 +134,7 @@ def test_parameters_become_the_estimators_configuration() -> None:
     assert changed.zoom == (2, 3)
     assert (changed.reciprocity, changed.register_fix) == (False, True)
     assert (changed.refine, changed.correlation) == ("dis", "encoder")
-    assert changed.head == "none"
+    assert changed.head == "none" and changed.alignment is True
     assert flow_config({**values, "zoom": "none"}).zoom == ()
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +14,7 @@ from torch import Tensor
 
 from zeroco_ros.croco.model import Encoding, PairDescriptors
 from zeroco_ros.engine.backend import Backend, NonFiniteOutput
+from zeroco_ros.errors import WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.frames import EncodedFrame
 from zeroco_ros.matching.argmax import Match, match_volume
@@ -169,3 +173,18 @@ def coarse_confidence(
 def as_array(tensor: Tensor) -> FloatArray:
     """A tensor's values on the CPU in float32."""
     return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
+
+
+def matching_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a model file says about matching: a mapping, or its JSON text."""
+    stored = metadata.get("matching", {})
+    try:
+        stored = json.loads(stored) if isinstance(stored, str) else stored
+        beta = stored.get("beta")
+        if beta is not None and not float(beta) > 0:
+            raise ValueError(f"beta {beta}")
+    except (ValueError, TypeError, AttributeError) as error:
+        raise WeightsError(
+            f"the model file's 'matching' metadata is unreadable: {error}"
+        ) from None
+    return dict(stored)

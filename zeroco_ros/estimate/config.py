@@ -42,6 +42,8 @@ class FlowConfig:
     register_fix: set the top-left key token to the map's minimum; None: what the weights say
         (True for official CroCo, DUSt3R and MASt3R files).
     zoom: ratios of the dense zoom-in, for example (2, 3); () is off.
+    alignment: try the source turned and squeezed where a pair hardly agrees (matching/alignment):
+        up to nine more coarse matches, on such pairs only.
     align_corners: coordinate convention of the zoom-in; True reproduces the released code with its
         bias, False has none.
     feature_norm: axis over which the decoder features are normalized; "tokens" is a slip of the
@@ -73,6 +75,7 @@ class FlowConfig:
     reciprocity: bool = True
     register_fix: bool | None = None
     zoom: tuple[int, ...] = ()
+    alignment: bool = False
     align_corners: bool = False
     feature_norm: FeatureNorm = "channels"
     upsampling: Upsampling = "direct"
@@ -98,7 +101,7 @@ class FlowConfig:
         _whole("max_pixels", self.max_pixels, 256, 1_000_000_000)
         if self.beta is not None and not (_is_number(self.beta) and 0 < self.beta <= 1e3):
             raise ConfigError(f"beta is {self.beta!r}: give a number in (0, 1000]")
-        for name in ("reciprocity", "align_corners", "refine_backward"):
+        for name in ("reciprocity", "alignment", "align_corners", "refine_backward"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigError(f"{name} is {getattr(self, name)!r}: give True or False")
         if self.register_fix not in (None, True, False):
@@ -169,7 +172,7 @@ PRESETS: dict[str, FlowConfig] = {
     "paper": _PAPER,
     "fast": FlowConfig(max_side=224, refine_preset="fast"),
     "default": FlowConfig(),
-    "accurate": FlowConfig(refine_preset="accurate", zoom=(2,)),
+    "accurate": FlowConfig(refine_preset="accurate", zoom=(2,), alignment=True),
 }
 
 

@@ -89,7 +89,7 @@ class DenseHead:
         self, target: HeadFrame, source: HeadFrame, ahead: CoarseField, back: CoarseField
     ) -> DenseMatch:
         """Dense flow of both directions from their coarse matches."""
-        starts = self._start(target, ahead), self._start(source, back)
+        starts = self._start(target, source, ahead), self._start(source, target, back)
         if target.size == source.size:
             own = _join(target.levels, source.levels)
             other = _join(source.levels, target.levels)
@@ -107,12 +107,19 @@ class DenseHead:
         )
         return DenseMatch(flow_a, flow_b, sure_a, sure_b)
 
-    def _start(self, frame: HeadFrame, coarse: CoarseField) -> tuple[Tensor, Tensor]:
-        """The coarse match on the head's coarsest grid, in its pixels."""
+    def _start(
+        self, frame: HeadFrame, other: HeadFrame, coarse: CoarseField
+    ) -> tuple[Tensor, Tensor]:
+        """The coarse match on the head's coarsest grid, in the pixels of the head's inputs."""
         grid = frame.size[1] // CELL, frame.size[0] // CELL
-        flow = cv2.resize(coarse.flow, grid, interpolation=cv2.INTER_AREA) * frame.scale
+        flow = coarse.flow
+        if frame.scale.tolist() == other.scale.tolist():
+            flow = flow * frame.scale
+        else:
+            flow = _rescaled(flow, frame.scale, other.scale)
+        reduced = cv2.resize(flow, grid, interpolation=cv2.INTER_AREA)
         mass = cv2.resize(coarse.mass, grid, interpolation=cv2.INTER_AREA)
-        start = torch.from_numpy(np.ascontiguousarray(flow, dtype=np.float32))
+        start = torch.from_numpy(np.ascontiguousarray(reduced, dtype=np.float32))
         return start.permute(2, 0, 1)[None], torch.from_numpy(np.asarray(mass))[None, None]
 
 
@@ -140,7 +147,7 @@ def _to_image(
     if frame.scale.tolist() == other.scale.tolist():
         vectors /= frame.scale
     else:
-        vectors = _between(vectors, frame, other)
+        vectors = _rescaled(vectors, frame.stretch, other.stretch)
     if frame.size != frame.image:
         vectors = _stretched(vectors, (width, height))
         sure = _stretched(sure, (width, height))
@@ -151,10 +158,13 @@ def _stretched(field: FloatArray, size: tuple[int, int]) -> FloatArray:
     return np.asarray(cv2.resize(field, size, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
-def _between(flow: FloatArray, frame: HeadFrame, other: HeadFrame) -> FloatArray:
-    """Flow between two head inputs of different scale, in image pixels."""
-    height, width = frame.size
+def _rescaled(flow: FloatArray, scale: FloatArray, other: FloatArray) -> FloatArray:
+    """Flow (H, W, 2) between two images as flow between their copies, resized by these factors.
+
+    The target's grid stays; centers of pixels keep their places.
+    """
+    height, width = flow.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     here = np.stack([x, y], -1)
-    there = (here + flow + 0.5) / other.scale - 0.5
-    return np.asarray(there - ((here + 0.5) / frame.scale - 0.5), dtype=np.float32)
+    there = (here + flow + 0.5) * other - 0.5
+    return np.asarray(there - ((here + 0.5) * scale - 0.5), dtype=np.float32)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,19 @@ import torch
 from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
 from zeroco_ros.engine.backend import Backend, NonFiniteOutput
 from zeroco_ros.engine.torch_backend import TorchBackend
-from zeroco_ros.errors import ConfigError, WeightsError
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.estimate.aligned import best_pose, tokens_to_source
 from zeroco_ros.estimate.coarse import (
     FEATURE_BETA,
     CoarseMatch,
     Matcher,
     as_array,
     coarse_confidence,
+    matching_metadata,
 )
 from zeroco_ros.estimate.config import FlowConfig, preset
 from zeroco_ros.estimate.dense import CoarseField, DenseHead, DenseMatch
+from zeroco_ros.estimate.flow_stream import FlowStream
 from zeroco_ros.estimate.frames import (
     EncodedFrame,
     HeadFrame,
@@ -38,6 +40,7 @@ from zeroco_ros.estimate.frames import (
 from zeroco_ros.estimate.results import FlowResult
 from zeroco_ros.estimate.volume_head import VolumeHead, open_head
 from zeroco_ros.estimate.zoomed import ZoomedFlow, zoom_in
+from zeroco_ros.matching.alignment import Pose, posed
 from zeroco_ros.matching.calibration import Calibration
 from zeroco_ros.matching.confidence import forward_backward_error, occlusion
 from zeroco_ros.matching.flow import PATCH, Letterbox, upsample_flow, upsample_map
@@ -109,7 +112,7 @@ class FlowEstimator:
     def _set_up(self, backend: Backend, config: FlowConfig, metadata: Mapping[str, Any]) -> None:
         self.backend = backend
         self.config = config
-        stored = _matching_metadata(metadata)
+        stored = matching_metadata(metadata)
         fix, beta = config.register_fix, config.beta
         if fix is None:
             fix = bool(stored.get("register_fix", True))
@@ -146,8 +149,11 @@ class FlowEstimator:
         """Everything that depends on one image only. Raises ImageError as `estimate`."""
         return self._encode([image])[0]
 
-    def _encode(self, images: Sequence[Image]) -> list[EncodedFrame]:
-        checked = [check_image(image, self.config.max_pixels) for image in images]
+    def _encode(
+        self, images: Sequence[Image], *, dense: bool = True, room: int = 1
+    ) -> list[EncodedFrame]:
+        """dense: for the head too; room: times `max_pixels` that is allowed."""
+        checked = [check_image(image, room * self.config.max_pixels) for image in images]
         boxes = [letterbox_of(image, self.config) for image in checked]
         inputs = [
             network_input(image, box, self.config.resample)
@@ -159,9 +165,9 @@ class FlowEstimator:
         else:
             encodings = [self.backend.encode(pixels) for pixels in inputs]
         heads: Sequence[HeadFrame | VolumeFrame | None] = [None] * len(checked)
-        if isinstance(self._head, VolumeHead):
+        if isinstance(self._head, VolumeHead) and dense:
             heads = self._head.encode(inputs, boxes)
-        elif self._head is not None:
+        elif isinstance(self._head, DenseHead) and dense:
             heads = self._head.encode(checked)
         frames = []
         for image, box, encoding, head in zip(checked, boxes, encodings, heads, strict=True):
@@ -172,13 +178,51 @@ class FlowEstimator:
 
     def match(self, target: EncodedFrame, source: EncodedFrame) -> FlowResult:
         """Flow from target to source, both from `encode` of this estimator."""
-        boxes = target.letterbox, source.letterbox
+        coarse, pair = self._coarse(target, source)
+        if self.config.alignment:
+            pose = best_pose(source, coarse, lambda image: self._rough(target, image))
+            if pose is not None:
+                return self._match_posed(target, source, pose)
+        return self._finish(target, source, coarse, pair)
+
+    def _coarse(
+        self, target: EncodedFrame, source: EncodedFrame
+    ) -> tuple[CoarseMatch, PairDescriptors | None]:
+        """The attention's match, and the descriptors where the head needs them too."""
         pair = None
         if isinstance(self._head, VolumeHead):
             pair = self.backend.match(target.encoding, source.encoding, features=True)
+        boxes = target.letterbox, source.letterbox
         coarse = self._matcher.match(
             target.encoding, source.encoding, boxes[0].valid, boxes[1].valid, pair
         )
+        return coarse, pair
+
+    def _rough(self, target: EncodedFrame, image: Image) -> CoarseMatch:
+        """The attention's match of a frame and an image that is tried as its source."""
+        return self._coarse(target, self._encode([image], dense=False, room=3)[0])[0]
+
+    def _match_posed(self, target: EncodedFrame, source: EncodedFrame, pose: Pose) -> FlowResult:
+        """Match in a pose of the source; the flow leads to the source as it was given."""
+        copy = posed(source.image, pose)
+        moved = self._encode([copy.image], room=3)[0]
+        result = self._finish(target, moved, *self._coarse(target, moved))
+        boxes = target.letterbox, moved.letterbox, source.letterbox
+        return dataclasses.replace(
+            result,
+            flow=copy.flow_to_source(result.flow),
+            coarse=tokens_to_source(result.coarse, boxes, copy),
+        )
+
+    def _finish(
+        self,
+        target: EncodedFrame,
+        source: EncodedFrame,
+        coarse: CoarseMatch,
+        pair: PairDescriptors | None,
+    ) -> FlowResult:
+        """From the coarse match to the result."""
+        boxes = target.letterbox, source.letterbox
         tokens, back_tokens = as_array(coarse.forward[0]), as_array(coarse.backward[0])
         fields = self._fields(coarse, target, source, (tokens, back_tokens))
         dense = self._dense(coarse, target, source, fields, pair) if self._head else None
@@ -250,48 +294,6 @@ class FlowEstimator:
         return FlowStream(self)
 
 
-class FlowStream:
-    """Frames one after another; each becomes the target, the one before it the source."""
-
-    def __init__(self, estimator: FlowEstimator) -> None:
-        self._estimator = estimator
-        self._previous: EncodedFrame | None = None
-        self._previous_stamp: int | None = None
-
-    def push(self, image: Image, stamp: int | None = None) -> FlowResult | None:
-        """Flow from this frame to the previous one; None for the first frame.
-
-        stamp: nanoseconds, passed through to the result. Raises ImageError as `estimate`; the
-        stream then goes on from the last good frame.
-        """
-        frame = self._estimator.encode(image)
-        previous, previous_stamp = self._previous, self._previous_stamp
-        self._previous, self._previous_stamp = frame, stamp
-        if previous is None:
-            return None
-        result = self._estimator.match(frame, previous)
-        return dataclasses.replace(result, reference_stamp=stamp, other_stamp=previous_stamp)
-
-    def reset(self) -> None:
-        """Forget the previous frame: the next one starts anew."""
-        self._previous = self._previous_stamp = None
-
-
 def _stride(box: Letterbox) -> float:
     """Image pixels from one token to the next."""
     return PATCH * max(box.image[0] / box.content[0], box.image[1] / box.content[1])
-
-
-def _matching_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a model file says about matching: a mapping, or its JSON text."""
-    stored = metadata.get("matching", {})
-    try:
-        stored = json.loads(stored) if isinstance(stored, str) else stored
-        beta = stored.get("beta")
-        if beta is not None and not float(beta) > 0:
-            raise ValueError(f"beta {beta}")
-    except (ValueError, TypeError, AttributeError) as error:
-        raise WeightsError(
-            f"the model file's 'matching' metadata is unreadable: {error}"
-        ) from None
-    return dict(stored)

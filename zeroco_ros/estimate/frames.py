@@ -44,6 +44,11 @@ class HeadFrame:
         ratios = (self.size[1] / self.image[1], self.size[0] / self.image[0])
         return np.array(ratios, dtype=np.float32)
 
+    @property
+    def stretch(self) -> FloatArray:
+        """Image pixels per head pixel, (x, y)."""
+        return np.asarray(1 / self.scale, dtype=np.float32)
+
 
 @dataclass(frozen=True)
 class VolumeFrame:

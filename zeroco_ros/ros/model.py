@@ -103,7 +103,7 @@ def flow_config(values: Mapping[str, Any]) -> FlowConfig:
     for name in ("correlation", "head", "refine"):
         if values[name] != "preset":
             changes[name] = values[name]
-    for name in ("reciprocity", "register_fix"):
+    for name in ("reciprocity", "alignment", "register_fix"):
         if values[name] != "preset":
             changes[name] = values[name] == "enabled"
     if values["zoom"] != "preset":

@@ -106,6 +106,12 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
         pattern_text="preset, none or up to four ratios from 2 to 8 as in '2 3'",
     ),
     choice("reciprocity", SWITCH, "Average both matching directions.", "configure"),
+    choice(
+        "alignment",
+        SWITCH,
+        "Where a pair hardly agrees, try one image turned and squeezed: slow on such pairs.",
+        "configure",
+    ),
     choice("register_fix", SWITCH, "Suppress the top-left register token.", "configure"),
     ParameterSpec(
         "head",

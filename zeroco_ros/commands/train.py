@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _common(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--out", type=Path, required=True, help="run folder")
-    add("--config", type=Path, metavar="FILE", help="recipe (YAML); default: the shipped one")
+    add("--config", type=Path, metavar="NAME|FILE", help="recipe; default: the shipped one")
     add("--seed", type=int, help="instead of the recipe's")
     add("--textures", metavar="DIR", help="further pictures to use as textures")
     add("--threads", type=int, help="CPU threads of the trainer")

@@ -76,8 +76,8 @@ nothing else unless `--textures` was given:
 `{command}`
 at commit `{commit}`, seed {seed}: {steps} steps, {pairs} pairs (both directions of each),
 {minutes} minutes in {processes} process(es) ({device}). The complete recipe is in the file's
-metadata. With `--minutes` the learning rate follows the clock: another run gives weights that are as good,
-not the same bits.
+metadata. With `--minutes` the learning rate follows the clock: another run gives weights that are
+as good, not the same bits.
 
 ## Held-out procedural set
 AEPE in pixels at 224x224 over visible pixels, of the averaged weights, no further refinement.

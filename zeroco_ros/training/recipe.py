@@ -109,7 +109,13 @@ class Recipe:
 
 
 def load_recipe(path: str | Path) -> Recipe:
-    """Read a YAML recipe; raises ConfigError naming what is unknown or missing."""
+    """Read a YAML recipe, a file or the name of a shipped one ("tiny").
+
+    Raises ConfigError naming what is unknown or missing.
+    """
+    shipped = DEFAULT_RECIPE.parent / f"{path}.yaml"
+    if not Path(path).exists() and shipped.parent == DEFAULT_RECIPE.parent and shipped.is_file():
+        path = shipped
     try:
         values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -13,7 +13,7 @@ from zeroco_ros.training.patterns import Rng
 
 FAR = 1e9
 STEPS = 160
-LEAST_STEP = 3e-3  # of the distance: about the width of a pixel
+LEAST_STEP = 4e-3  # of the distance: about the width of a pixel
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,15 @@ class Terrain:
         """Distances (N,) to the first hit from `start` (3,), above the ground, along rays (N, 3).
 
         In units of the rays' lengths; FAR where nothing is hit before `limit` (N,). The march
-        advances by what the steepest slope allows, but never by less than LEAST_STEP of the
-        distance (a crest narrower than that may be missed); the interval in which the surface was
-        crossed is then bisected and finished with Newton's method to the precision of float32.
+        advances by what a steep slope allows, but never by less than LEAST_STEP of the distance
+        (a crest narrower than that may be missed, and is then missing from the picture as well).
+        The interval in which the surface was crossed is bisected and finished with Newton's method
+        to the precision of float32.
         """
         reach = float(self.waves[:, 3].abs().sum())
-        steepest = float((self.waves[:, 3].abs() * self.waves[:, :2].norm(dim=1)).sum())
-        closing = (rays[:, 2].abs() + 0.7 * steepest * rays[:, :2].norm(dim=1)).clamp(min=1e-9)
+        slopes = self.waves[:, 3] * self.waves[:, :2].norm(dim=1)
+        steep = 1.4 * float(slopes.norm())  # twice the root mean square of the slope
+        closing = (rays[:, 2].abs() + steep * rays[:, :2].norm(dim=1)).clamp(min=1e-9)
         near = ((start[2] - reach) / -rays[:, 2]).clamp(min=1e-3)
         near = torch.where(
             (start[2] > reach) & (rays[:, 2] >= 0), torch.full_like(near, FAR), near

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,26 +14,15 @@ from PIL import Image
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 
+from demo_runs import FRAMES, HEIGHT, WIDTH, compressed_copy, nodes_alive, zeroco
+
 from zeroco_ros.bag.header import read_header
 from zeroco_ros.bag.images import decode_image
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.bag.writer import BagWriter
-from zeroco_ros.cli import main
 
 # each run starts a node that loads PyTorch: half a minute on a busy machine, before it plays
 pytestmark = pytest.mark.timeout(400)
-FRAMES, WIDTH, HEIGHT = 24, 160, 120
-
-
-def zeroco(*arguments: object) -> tuple[int, str, str]:
-    """The command in this process; exit code, stdout, stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            code = main([str(argument) for argument in arguments])
-        except SystemExit as leaving:
-            code = int(leaving.code or 0)
-    return code, out.getvalue(), err.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -168,130 +150,8 @@ def test_a_second_demo_replaces_the_first_and_nothing_else(
     assert bag.exists()
 
 
-def compressed_copy(folder: Path) -> Path:
-    """8 PNG frames on a topic that is not called .../compressed, with a hole of 3 s in time.
-
-    The hole is among those frames that the demo plays one by one, not at its rate.
-    """
-    from zeroco_ros.bag.writer import message_class
-    from zeroco_ros.demo.synthetic import write_synthetic_bag
-
-    write_synthetic_bag(folder / "raw", frames=8, size=(HEIGHT, WIDTH), progress=False)
-    with BagReader(folder / "raw") as reader, BagWriter(folder / "png") as writer:
-        for index, message in enumerate(reader.messages(["/camera/image_raw"])):
-            image = reader.decode(message)
-            stamp = message.stamp_ns + (3 * 10**9 if index >= 3 else 0)
-            image.header.stamp.sec = stamp // 10**9
-            data = cv2.imencode(".png", decode_image(image)[..., ::-1])[1].reshape(-1)
-            compressed = message_class("sensor_msgs/msg/CompressedImage")
-            header = message_class("std_msgs/msg/Header")(
-                stamp=message_class("builtin_interfaces/msg/Time")(
-                    sec=image.header.stamp.sec, nanosec=image.header.stamp.nanosec
-                ),
-                frame_id="eye",
-            )
-            writer.write_message(
-                "/eye/png", stamp, compressed(header=header, format="png", data=data)
-            )
-    return folder / "png"
-
-
-def test_a_node_that_cannot_start_is_one_line(tmp_path: Path) -> None:
-    """The model is checked before anything is rendered; the node's own refusal is passed on."""
-    from zeroco_ros.demo.flow_demo import DemoOptions, run_demo
-    from zeroco_ros.errors import BackendError
-
-    (tmp_path / "model.safetensors").write_text("no model")
-    options = DemoOptions(
-        bag=compressed_copy(tmp_path),
-        out=tmp_path / "out",
-        parameters={"weights": str(tmp_path / "model.safetensors")},
-        progress=False,
-        say=lambda text: None,
-    )
-    with pytest.raises(BackendError, match=r"flow_node cannot configure: .*model\.safetensors"):
-        run_demo(options)
-    assert not (tmp_path / "out" / "output_bag").exists()
-    assert not [path for path in (tmp_path / "out").iterdir() if path.name.startswith(".")]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--bag", "NOWHERE"], "does not exist"),
-        (["--rate", "0"], "--rate is 0"),
-        (["--rate", "inf"], "--rate is inf"),
-        (["--frames", "1"], "--frames is 1"),
-        (["--size", "huge"], "--size is 'huge'"),
-        (["--size", "10x10"], "--size is 10x10"),
-        (["--preset", "best"], "unknown preset 'best'"),
-        (["--weights", "NOWHERE"], "does not exist"),
-        (["--out", "FILE"], "is a file"),
-        (["--bag", "FILE"], "not a bag"),
-    ],
-)
-def test_wrong_inputs_are_one_line(
-    arguments: list[str], words: str, tmp_path: Path, tiny_weights: Path
-) -> None:
-    (tmp_path / "file.txt").write_text("a text")
-    places = {"NOWHERE": str(tmp_path / "nowhere"), "FILE": str(tmp_path / "file.txt")}
-    given = [places.get(word, word) for word in arguments]
-    if "--weights" not in given:
-        given += ["--weights", str(tiny_weights)]
-    if "--out" not in given:
-        given += ["--out", str(tmp_path / "out")]
-    code, _, err = zeroco("demo", *given)
-    assert code == 2
-    assert words in err
-    assert err.startswith("zeroco demo: ")
-    assert err.count("\n") == 1
-    assert not (tmp_path / "out" / "summary.json").exists()
-
-
 def test_no_process_stays(demo: tuple[Path, int, str, str]) -> None:
     assert nodes_alive() == []
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_it_leaves_nothing_half_done(
-    number: signal.Signals, tiny_weights: Path, tmp_path: Path
-) -> None:
-    from zeroco_ros.ros.environment import child_environment
-
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "zeroco_ros.cli", "demo", "--bag", compressed_copy(tmp_path)]
-    process = subprocess.Popen(
-        [*map(str, command), "--out", str(out), "--weights", str(tiny_weights), "--rate", "0.01"],
-        env=child_environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    end = time.monotonic() + 100
-    log = out / "flow_node.log"
-    while not (nodes_alive() and log.exists() and log.stat().st_size):
-        assert process.poll() is None, process.stderr
-        assert time.monotonic() < end
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(0.1)
-    process.send_signal(number)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "zeroco demo: interrupted\n")
-    assert nodes_alive() == []
-    assert [path.name for path in out.iterdir()] == ["flow_node.log"]
-
-
-def nodes_alive() -> list[str]:
-    """Processes that run flow_node on this test's ROS domain."""
-    mine = b"ROS_DOMAIN_ID=" + os.environ["ROS_DOMAIN_ID"].encode()
-    alive = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            command = (process / "cmdline").read_bytes().split(b"\0")
-            environment = (process / "environ").read_bytes().split(b"\0")
-            if b"zeroco_ros.ros.flow_node" in command and mine in environment:
-                alive.append(process.name)
-    return alive
 
 
 def test_the_real_bags(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import node_process
 import node_scenes as scenes
 import numpy as np
 import ros_harness
@@ -38,7 +39,7 @@ COUNTERS = (
 class Stage:
     """One node process, kept for many tests; `open` and `close` bracket each of them."""
 
-    def __init__(self, node: ros_harness.NodeProcess, probe: ros_harness.Probe) -> None:
+    def __init__(self, node: node_process.NodeProcess, probe: ros_harness.Probe) -> None:
         self.node = node
         self.probe = probe
         self.camera = probe.publisher(Image, CAMERA, depth=200)

@@ -8,6 +8,7 @@ import sys
 from types import SimpleNamespace
 from typing import Any
 
+import node_process
 import node_scenes as scenes
 import pytest
 import ros_harness
@@ -69,7 +70,7 @@ def test_row_24_without_torch_the_node_lives_and_says_so(
 ) -> None:
     blocked = without("torch", "tensorrt", "onnxruntime")
     values = scenes.parameters(weights, autostart=False)
-    with ros_harness.running(scenes.NODE, values, environment=blocked) as node:
+    with node_process.running(scenes.NODE, values, environment=blocked) as node:
         diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
         scenes.wait_status(probe, diagnostics, state="unconfigured")
         idle = SimpleNamespace(node=node, probe=probe, diagnostics=diagnostics)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import node_process
 import node_scenes as scenes
 import pytest
 import ros_harness
@@ -27,7 +28,7 @@ def idle_node(weights: str) -> Iterator[SimpleNamespace]:
     """
     probe = ros_harness.Probe("models")
     values = scenes.parameters(weights, autostart=False)
-    with ros_harness.running(
+    with node_process.running(
         scenes.NODE, values, environment={"CUDA_VISIBLE_DEVICES": ""}
     ) as node:
         diagnostics = probe.collect(DiagnosticArray, "/diagnostics")

@@ -13,6 +13,7 @@ import pytest
 import ros_harness
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
+from encoded_frames import encoded_frames, raw
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 from stage import BASE, CAMERA, MS, Stage, frame
@@ -102,37 +103,6 @@ def test_row_07_a_new_resolution_starts_a_new_pair(stage: Stage) -> None:
     sizes = [(message.height, message.width) for message in stage.flow.messages]
     assert sizes == [(96, 128), (192, 128), (96, 128)]
     assert stage.counted() == {"resolution_changes": 2}
-
-
-def encoded_frames() -> dict[str, np.ndarray]:
-    """The same view in every accepted memory layout."""
-    rgb = scenes.view(3)
-    alpha = np.full((*rgb.shape[:2], 1), 255, np.uint8)
-    gray = np.ascontiguousarray(rgb[..., 1])
-    deep = gray.astype(np.uint16) * 257
-    chroma = np.full_like(gray, 128)
-    patterns = ("rggb", "bggr", "gbrg", "grbg")
-    return {
-        "mono8": gray,
-        "mono16": deep,
-        "rgb8": rgb,
-        "bgr8": rgb[..., ::-1],
-        "rgba8": np.concatenate([rgb, alpha], axis=2),
-        "bgra8": np.concatenate([rgb[..., ::-1], alpha], axis=2),
-        "yuv422": np.dstack([chroma, gray]),
-        "yuv422_yuy2": np.dstack([gray, chroma]),
-        **{f"bayer_{pattern}8": gray for pattern in patterns},
-        **{f"bayer_{pattern}16": deep for pattern in patterns},
-    }
-
-
-def raw(milliseconds: float, pixels: np.ndarray, encoding: str) -> Image:
-    """A message of any encoding, without the package's own code."""
-    message = Image(height=pixels.shape[0], width=pixels.shape[1], encoding=encoding)
-    message.header = ros_harness.make_header(BASE + round(milliseconds * MS), "cam")
-    message.step = pixels[0].nbytes
-    message.data.frombytes(pixels.tobytes())
-    return message
 
 
 def test_row_08_the_encoding_may_change_from_frame_to_frame(stage: Stage) -> None:
@@ -265,11 +235,11 @@ def test_row_16_without_an_audience_nothing_is_computed(stage: Stage) -> None:
 def test_row_26_nonsense_is_refused_with_the_range_and_changes_nothing(
     stage: Stage, name: str, value: object, told: str
 ) -> None:
-    before = parameter_values(stage.probe)
+    before = scenes.parameter_values(stage.probe)
     result = scenes.set_parameter(stage.probe, name, value)
     assert not result.successful
     assert told in result.reason
-    assert parameter_values(stage.probe) == before
+    assert scenes.parameter_values(stage.probe) == before
     assert scenes.state(stage.probe) == "active"
 
 
@@ -279,17 +249,6 @@ def test_row_26_the_stream_goes_on_after_nonsense(stage: Stage) -> None:
         assert not scenes.set_parameter(stage.probe, "max_dt", value).successful
     stage.show(100, 200)
     assert stage.output == [100, 200]
-
-
-def parameter_values(probe: ros_harness.Probe) -> list[str]:
-    """All parameters of the node, as text."""
-    from rcl_interfaces.srv import GetParameters, ListParameters
-
-    listed = probe.call(ListParameters, "/flow_node/list_parameters", ListParameters.Request())
-    names = sorted(listed.result.names)
-    request = GetParameters.Request(names=names)
-    values = probe.call(GetParameters, "/flow_node/get_parameters", request).values
-    return [f"{name}: {value}" for name, value in zip(names, values, strict=True)]
 
 
 def test_row_28_an_incompatible_publisher_is_told_with_topic_and_policy(stage: Stage) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import node_process
 import numpy as np
 import ros_harness
 
@@ -83,7 +84,7 @@ def flow_node(
     values = parameters(weights, **more)
     if not default_qos:
         values = {**lossless(remap or {}, values), **values}
-    with ros_harness.running(NODE, values, remap=remap) as process:
+    with node_process.running(NODE, values, remap=remap) as process:
         yield process
 
 
@@ -145,6 +146,17 @@ def set_parameter(probe: Any, name: str, value: Any, node: str = "/flow_node") -
 
     request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
     return probe.call(SetParameters, f"{node}/set_parameters", request).results[0]
+
+
+def parameter_values(probe: Any, node: str = "/flow_node") -> list[str]:
+    """All parameters of the node, as text."""
+    from rcl_interfaces.srv import GetParameters, ListParameters
+
+    listed = probe.call(ListParameters, f"{node}/list_parameters", ListParameters.Request())
+    names = sorted(listed.result.names)
+    request = GetParameters.Request(names=names)
+    values = probe.call(GetParameters, f"{node}/get_parameters", request).values
+    return [f"{name}: {value}" for name, value in zip(names, values, strict=True)]
 
 
 def transition(probe: Any, label: str, node: str = "/flow_node") -> bool:

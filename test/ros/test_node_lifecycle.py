@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import node_process
 import node_scenes as scenes
 import numpy as np
 import pytest
@@ -169,7 +170,7 @@ def test_signal_while_the_model_loads(weights: str, tmp_path: Path) -> None:
     """Loading is interrupted: nothing can be half-done. PyTorch never ends loading here."""
     (tmp_path / "torch.py").write_text("import time\ntime.sleep(3600)\n")
     values = scenes.parameters(weights)
-    with ros_harness.running(
+    with node_process.running(
         scenes.NODE, values, environment={"PYTHONPATH": str(tmp_path)}
     ) as node:
         node.wait_for_log("loading")

@@ -1,0 +1,69 @@
+"""Running the demo in tests: the command, a bag for it, and the nodes that it leaves."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+from pathlib import Path
+
+import cv2
+
+from zeroco_ros.bag.images import decode_image
+from zeroco_ros.bag.reader import BagReader
+from zeroco_ros.bag.writer import BagWriter
+from zeroco_ros.cli import main
+
+FRAMES, WIDTH, HEIGHT = 24, 160, 120
+
+
+def zeroco(*arguments: object) -> tuple[int, str, str]:
+    """The command in this process; exit code, stdout, stderr."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as leaving:
+            code = int(leaving.code or 0)
+    return code, out.getvalue(), err.getvalue()
+
+
+def compressed_copy(folder: Path) -> Path:
+    """8 PNG frames on a topic that is not called .../compressed, with a hole of 3 s in time.
+
+    The hole is among those frames that the demo plays one by one, not at its rate.
+    """
+    from zeroco_ros.bag.writer import message_class
+    from zeroco_ros.demo.synthetic import write_synthetic_bag
+
+    write_synthetic_bag(folder / "raw", frames=8, size=(HEIGHT, WIDTH), progress=False)
+    with BagReader(folder / "raw") as reader, BagWriter(folder / "png") as writer:
+        for index, message in enumerate(reader.messages(["/camera/image_raw"])):
+            image = reader.decode(message)
+            stamp = message.stamp_ns + (3 * 10**9 if index >= 3 else 0)
+            image.header.stamp.sec = stamp // 10**9
+            data = cv2.imencode(".png", decode_image(image)[..., ::-1])[1].reshape(-1)
+            compressed = message_class("sensor_msgs/msg/CompressedImage")
+            header = message_class("std_msgs/msg/Header")(
+                stamp=message_class("builtin_interfaces/msg/Time")(
+                    sec=image.header.stamp.sec, nanosec=image.header.stamp.nanosec
+                ),
+                frame_id="eye",
+            )
+            writer.write_message(
+                "/eye/png", stamp, compressed(header=header, format="png", data=data)
+            )
+    return folder / "png"
+
+
+def nodes_alive() -> list[str]:
+    """Processes that run flow_node on this test's ROS domain."""
+    mine = b"ROS_DOMAIN_ID=" + os.environ["ROS_DOMAIN_ID"].encode()
+    alive = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            environment = (process / "environ").read_bytes().split(b"\0")
+            if b"zeroco_ros.ros.flow_node" in command and mine in environment:
+                alive.append(process.name)
+    return alive

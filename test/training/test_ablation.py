@@ -64,7 +64,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_an_ablation_gives_each_objective_its_row(
     tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -87,7 +87,9 @@ def test_an_ablation_gives_each_objective_its_row(
     assert "--objectives matching,completion,regression" in page
 
 
-def test_objectives_without_a_name_or_time_are_refused(tiny: Recipe, tmp_path: Path) -> None:
+def test_objectives_without_a_name_or_time_are_refused(
+    tiny: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = RunOptions(out=tmp_path, minutes=1.0)
     with pytest.raises(ConfigError, match="known: matching, completion"):
         ablate(tiny, options, ["matching", "guessing"])
@@ -95,6 +97,9 @@ def test_objectives_without_a_name_or_time_are_refused(tiny: Recipe, tmp_path: P
         ablate(tiny, options, [])
     with pytest.raises(ConfigError, match="--minutes"):
         ablate(tiny, replace(options, minutes=None), ["matching"])
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(ConfigError, match="one process"):
+        ablate(tiny, options, ["matching"])
 
 
 def test_every_objective_of_the_table_is_valid() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -90,6 +91,8 @@ def ablate(
         raise ConfigError(f"objectives: {given}; known: {', '.join(VARIANTS)}")
     if options.minutes is None:
         raise ConfigError("an ablation needs --minutes: the time of each objective")
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise ConfigError("an ablation compares processor times: run it in one process")
     # All have the pixel head, used or not, so that all start with the same random numbers.
     model = replace(recipe.model, prediction_head=True)
     fixed = math.ceil(pairs / recipe.data.shard)

@@ -13,7 +13,7 @@ from zeroco_ros.estimate.config import PRESETS, FlowConfig, preset
 
 def test_presets_by_name():
     assert list(PRESETS) == ["paper", "fast", "default", "accurate"]
-    assert preset("default") == FlowConfig()
+    assert preset("default") == FlowConfig(head="flow_head")
 
 
 def test_an_unknown_preset_lists_the_known_ones():

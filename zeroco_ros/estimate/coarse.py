@@ -160,14 +160,25 @@ class Matcher:
 def coarse_confidence(
     coarse: CoarseMatch, target: EncodedFrame, source: EncodedFrame
 ) -> FloatArray:
-    """Confidence of the coarse match on the target's valid tokens."""
+    """Confidence (h, w) of the coarse match on the target's valid tokens."""
     forward, backward = as_array(coarse.forward[0]), as_array(coarse.backward[0])
+    error = forward_backward_error(forward, backward)
+    there = source_texture(forward, source)
+    return token_confidence(as_array(coarse.forward_mass[0]), error, target.texture, there)
+
+
+def seen_texture(coarse: CoarseMatch, target: EncodedFrame, source: EncodedFrame) -> FloatArray:
+    """Texture (h, w) in [0, 1] of the target's tokens and of their matches, the lesser of both."""
+    there = source_texture(as_array(coarse.forward[0]), source)
+    return np.asarray(np.minimum(target.texture, there), dtype=np.float32)
+
+
+def source_texture(forward: FloatArray, source: EncodedFrame) -> FloatArray:
+    """The source's texture where token flow (h, w, 2) leads, (h, w)."""
     rows, columns = forward.shape[:2]
     x = forward[..., 0] + np.arange(columns, dtype=np.float32)[None, :]
     y = forward[..., 1] + np.arange(rows, dtype=np.float32)[:, None]
-    error = forward_backward_error(forward, backward)
-    there = sample(source.texture, x, y)
-    return token_confidence(as_array(coarse.forward_mass[0]), error, target.texture, there)
+    return sample(source.texture, x, y)
 
 
 def as_array(tensor: Tensor) -> FloatArray:

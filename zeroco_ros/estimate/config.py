@@ -171,8 +171,10 @@ _PAPER = FlowConfig(
 PRESETS: dict[str, FlowConfig] = {
     "paper": _PAPER,
     "fast": FlowConfig(max_side=224, refine_preset="fast"),
-    "default": FlowConfig(),
-    "accurate": FlowConfig(refine_preset="accurate", zoom=(2,), alignment=True),
+    "default": FlowConfig(head="flow_head"),
+    "accurate": FlowConfig(
+        zoom=(2,), alignment=True, head="flow_head", head_max_side=480, refine_preset="accurate"
+    ),
 }
 
 

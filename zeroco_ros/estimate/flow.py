@@ -24,6 +24,7 @@ from zeroco_ros.estimate.coarse import (
     as_array,
     coarse_confidence,
     matching_metadata,
+    seen_texture,
 )
 from zeroco_ros.estimate.config import FlowConfig, preset
 from zeroco_ros.estimate.dense import CoarseField, DenseHead, DenseMatch
@@ -125,6 +126,8 @@ class FlowEstimator:
         if config.head != "none":
             self._head = open_head(config, backend)
             self.calibration = Calibration.from_metadata(self._head.metadata)
+        # A blank wall says nothing, whatever a network makes of it; fitting switches this off.
+        self.plain_is_unsure = True
 
     @property
     def beta(self) -> float | None:
@@ -239,6 +242,8 @@ class FlowEstimator:
             error = forward_backward_error(flow, backward)
         if dense is not None:
             confidence = self.calibration.confidence(dense.certainty, error)
+            if self.plain_is_unsure:
+                confidence *= upsample_map(seen_texture(coarse, target, source), boxes[0])
             least = 3.0
         else:
             confidence = upsample_map(coarse_confidence(coarse, target, source), boxes[0])

@@ -17,7 +17,9 @@ class FlowResult:
 
     flow: (H, W, 2) float32, pixels; flow[y, x] = (dx, dy) takes target pixel (x, y) to its match
         (x + dx, y + dy) in the source image. Always finite.
-    confidence: (H, W) float32 in [0, 1]; 0 where nothing can be said (no texture, no match).
+    confidence: (H, W) float32 in [0, 1]; with a learned head the calibrated probability that the
+        vector ends within 1/200 of the image's longer side of the truth (3.2 px at 640x480), 0
+        where there is nothing to see; without one a score that only ranks.
     occluded: (H, W) bool; True where the match does not lead back (hidden in, or outside of, the
         source) or where the confidence is 0.
     forward_backward_error: (H, W) float32, pixels of the target image: the distance between a

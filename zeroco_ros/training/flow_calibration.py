@@ -44,7 +44,7 @@ def calibrate(estimator: FlowEstimator, recipe: FlowRecipe, pairs: int, show: bo
     A vector is right where its target pixel is visible in the source and the vector ends within
     `RIGHT_WITHIN` of the longer side of the truth.
     """
-    estimator.calibration = RAW
+    estimator.calibration, estimator.plain_is_unsure = RAW, False
     found = list(tqdm(samples(estimator, recipe, pairs), total=pairs, disable=not show))
     inputs = np.concatenate([one[0] for one in found])
     right = np.concatenate([one[1] for one in found])
@@ -55,7 +55,7 @@ def calibrate(estimator: FlowEstimator, recipe: FlowRecipe, pairs: int, show: bo
         cycle=round(float(-weights[2]), 4),
         lost=round(float(-weights[3]), 4),
     )
-    estimator.calibration = fitted
+    estimator.calibration, estimator.plain_is_unsure = fitted, True
     before = cross_entropy(inputs[:, 1], right)
     after = cross_entropy(inputs @ weights, right)
     return Fit(fitted, pairs, len(right), float(right.mean()), before, after)

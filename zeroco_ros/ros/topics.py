@@ -47,8 +47,8 @@ TOPICS: tuple[TopicSpec, ...] = (
         "out",
         _IMAGE,
         "32FC1",
-        "From 0 (nothing can be said) to 1: with a learned head the probability that the vector is "
-        "within 1/200 of the longer side (3.2 px at 640x480) of the truth.",
+        "From 0 (nothing can be said) to 1: with a learned head the probability that the vector "
+        "is within 1/200 of the longer side (3.2 px at 640x480) of the truth.",
     ),
     TopicSpec(
         "~/occluded", "out", _IMAGE, "mono8", "255 where the match does not lead back, else 0."

@@ -32,10 +32,11 @@ from zeroco_ros.weights import resolve
 
 MAX_SIDE = 320
 NOTE = """\
-Same backbone, same input, both directions computed, one thread. This is a
-comparison at unequal and very limited compute: a head that trained for fewer minutes was not given
-the chance that another one had, so a rank here says which head is useful today, not which
-architecture is better.""".splitlines()
+Same backbone, same input, both directions computed, one thread. This is a comparison at unequal
+and very limited compute: a head that trained for fewer steps was not given the chance that another
+one had, so a rank here says which head is useful today, not which architecture is better. Minutes
+are by the clock on a machine that did other work at the same time; steps and pairs seen say more.
+All heads learned from the same rendered world, never from these images.""".splitlines()
 LEGEND = """\
 AEPE in pixels: mean over the pairs of the mean end-point error on scored pixels; in brackets the
 share of pixels within 3 px, in percent. CPU: median over all pairs of one estimate from two images

@@ -110,6 +110,16 @@ def head_table(heads: dict[str, LoadedHead], backbone: str) -> list[str]:
     return markdown_table(head, rows, 2)
 
 
+def command_list(heads: dict[str, LoadedHead]) -> list[str]:
+    """How every head was trained."""
+    lines = []
+    for name, loaded in heads.items():
+        training = loaded.metadata.get("training", {})
+        command, commit = training.get("command", "-"), str(training.get("commit", "-"))[:10]
+        lines.append(f"- `{name}`: `{command}` at commit {commit}")
+    return lines
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -139,6 +149,7 @@ def main() -> None:
         facts,
         NOTE,
         head_table(heads, args.backbone),
+        command_list(heads),
         error_table(results, methods),
         LEGEND,
     )

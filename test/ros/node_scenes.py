@@ -15,7 +15,7 @@ import ros_harness
 NODE = "zeroco_ros.ros.flow_node"
 HEIGHT, WIDTH = 96, 128
 SECOND = 1_000_000_000
-STARTUP = 2.5 * ros_harness.PATIENCE  # seconds: loading PyTorch on a busy machine
+STARTUP = 2 * ros_harness.PATIENCE  # seconds: loading PyTorch on a busy machine
 
 
 def shipped_or(tiny_weights: Path) -> str:

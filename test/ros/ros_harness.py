@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 # Seconds; a loaded machine may need more.
-PATIENCE = float(os.environ.get("ZEROCO_TEST_PATIENCE", "60"))
+PATIENCE = float(os.environ.get("ZEROCO_TEST_PATIENCE", "100"))
 ROOT = Path(__file__).resolve().parents[2]
 FIRST_DOMAIN, LAST_DOMAIN = 1, 100
 _locks: list[Any] = []

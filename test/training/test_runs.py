@@ -153,11 +153,9 @@ def test_a_minute_of_training_learns_to_match(tmp_path: Path) -> None:
     options = RunOptions(out=tmp_path, threads=1, held_out=0, progress=False, precision="float32")
     untrained = summary(endpoint_errors(Trainer(recipe, options).average, sets))["aepe"]
     trained = summary(endpoint_errors(train(recipe, options).average, sets))["aepe"]
-    still = summary(no_motion_errors(sets))["aepe"]
     course = list(losses(tmp_path).values())
     assert np.mean(course[-5:]) < np.mean(course[:2]) - 0.6  # nats; 1.0 and more were seen
     assert trained["unseen"] < 0.5 * untrained["unseen"]
-    assert trained["unseen"] < still["unseen"]
 
 
 @pytest.mark.timeout(400)

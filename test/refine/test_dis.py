@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from zeroco_ros.refine import dis
 from zeroco_ros.refine.dis import SETTINGS, refine_flow
 
 
@@ -140,3 +141,22 @@ def test_the_start_is_not_changed_and_the_result_repeats(scene):
     refine_flow(source, scene, constant(-50, 3))  # the solver keeps buffers, not results
     np.testing.assert_array_equal(refine_flow(scene, source, start), first)
     np.testing.assert_array_equal(start, constant(8, 8))
+
+
+def test_a_start_that_is_nearly_right_needs_no_competitor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """beside=False runs DIS once, from the start."""
+    calls = []
+    original = dis._solver
+
+    def counted(settings: dis.DisSettings, started: bool, thread: int) -> object:
+        calls.append(started)
+        return original(settings, started, thread)
+
+    monkeypatch.setattr(dis, "_solver", counted)
+    image = np.random.default_rng(3).integers(0, 255, (120, 160), dtype=np.uint8)
+    still = np.zeros((120, 160, 2), np.float32)
+    dis.refine_flow(image, image, still, "default", beside=False)
+    assert calls == [True]
+    calls.clear()
+    dis.refine_flow(image, image, still, "default")
+    assert sorted(calls) == [False, True]

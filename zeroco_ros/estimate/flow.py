@@ -234,7 +234,7 @@ class FlowEstimator:
             flow, backward = dense.flow, dense.backward
         if self.config.refine == "dis":
             effort = self.config.refine_preset
-            flow = refine_flow(target.gray, source.gray, flow, effort)
+            flow = refine_flow(target.gray, source.gray, flow, effort, beside=dense is None)
             if self.config.refine_backward and dense is None:
                 backward = refine_flow(source.gray, target.gray, backward, "fast")
         error = fields.error

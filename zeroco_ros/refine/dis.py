@@ -10,7 +10,7 @@ keep per pixel what explains the neighborhood better.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -49,14 +49,22 @@ SETTINGS: dict[str, DisSettings] = {
 
 
 def refine_flow(
-    target: ByteArray, source: ByteArray, flow: FloatArray, preset: str = "default"
+    target: ByteArray,
+    source: ByteArray,
+    flow: FloatArray,
+    preset: str = "default",
+    *,
+    beside: bool = True,
 ) -> FloatArray:
     """Refine flow (H, W, 2) of target (H, W) to source (Hs, Ws), both uint8 gray: (H, W, 2).
 
-    preset: "fast", "default" or "accurate". Always finite, and no vector reaches further than one
-    image size outside of the source; a pixel where DIS fails keeps its flow.
+    preset: "fast", "default" or "accurate". beside: let DIS alone compete where the preset does; a
+    start that is right to a pixel or two has no use for it. Always finite, and no vector reaches
+    further than one image size outside of the source; a pixel where DIS fails keeps its flow.
     """
     settings = SETTINGS[preset]
+    if not beside:
+        settings = replace(settings, both=False)
     height, width = target.shape
     rows, columns = max(height, source.shape[0]), max(width, source.shape[1])
     scale = min(1.0, settings.max_side / max(rows, columns))

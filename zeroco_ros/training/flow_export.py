@@ -164,7 +164,7 @@ def curve(run: FinishedHead) -> str:
         return "Not measured."
     names = list(measured[-1]["aepe"]["head"])
     lines = [f"| pairs | minutes | {' | '.join(names)} |", "|---" * (2 + len(names)) + "|"]
-    for record in measured[:: 1 + len(measured) // 12] + measured[-1:]:
+    for record in [*measured[: -1 : 1 + len(measured) // 12], measured[-1]]:
         values = " | ".join(f"{record['aepe']['head'][name]:.2f}" for name in names)
         lines.append(f"| {record['pairs']} | {record['minutes']:.0f} | {values} |")
     coarse = " | ".join(f"{measured[-1]['aepe']['coarse'][name]:.2f}" for name in names)

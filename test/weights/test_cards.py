@@ -1,0 +1,37 @@
+"""Every shipped model file has its card, its license and a bounded size."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import pytest
+
+from zeroco_ros.heads.checkpoint import load_head
+from zeroco_ros.heads.recurrent import RecurrentHead
+from zeroco_ros.matching.calibration import Calibration
+from zeroco_ros.weights import resolve, shipped
+
+
+def test_all_weights_together_stay_small():
+    assert {"default", "flow_head"} <= shipped().keys()
+    assert sum(path.stat().st_size for path in shipped().values()) <= 20e6
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_the_card_is_about_this_file(name: str):
+    path = resolve(name)
+    card = path.with_suffix(".md").read_text(encoding="utf-8")
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in card
+    assert "License: Apache-2.0" in card
+    assert "Not measured" not in card
+    assert not re.search(r"(?<!\w)/(work|tmp|root|home)/", card)
+
+
+def test_the_flow_head_belongs_to_the_default_backbone_and_is_calibrated():
+    loaded = load_head(resolve("flow_head"))
+    assert isinstance(loaded.head, RecurrentHead)
+    backbone = hashlib.sha256(resolve("default").read_bytes()).hexdigest()
+    assert loaded.metadata["training"]["backbone"] == backbone
+    assert loaded.metadata["license"] == "Apache-2.0"
+    assert Calibration.from_metadata(loaded.metadata) != Calibration()

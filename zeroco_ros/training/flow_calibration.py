@@ -41,8 +41,8 @@ class Fit:
 def calibrate(estimator: FlowEstimator, recipe: FlowRecipe, pairs: int, show: bool = True) -> Fit:
     """Fit `Calibration` for an estimator with a head; the estimator then uses it.
 
-    A vector is right where its target pixel is visible in the source and the vector ends within
-    `RIGHT_WITHIN` of the longer side of the truth.
+    A vector is right where it ends within `RIGHT_WITHIN` of the longer side of the truth. Pixels
+    that the source does not see have no match and take no part.
     """
     estimator.calibration, estimator.plain_is_unsure = RAW, False
     found = list(tqdm(samples(estimator, recipe, pairs), total=pairs, disable=not show))
@@ -64,19 +64,21 @@ def calibrate(estimator: FlowEstimator, recipe: FlowRecipe, pairs: int, show: bo
 def samples(
     estimator: FlowEstimator, recipe: FlowRecipe, pairs: int
 ) -> Iterator[tuple[Array, Array]]:
-    """Regression inputs (n, 4) and labels (n,) of pixels of one rendered pair after another."""
+    """Regression inputs (n, 4) and labels (n,) of visible pixels, one pair after another."""
     pool = texture_pool([SEED, 0], 48, bundled_photos())
     for number in range(pairs):
         pair = make_pair([SEED, 1, number], recipe.data.world, pool, SIZE, 1)
         result = estimator.estimate(pair.images[0], pair.images[1])
         distance = np.linalg.norm(result.flow - pair.flow[0], axis=2)
-        right = (distance < RIGHT_WITHIN * max(SIZE)) & pair.visible[0]
+        right = (distance < RIGHT_WITHIN * max(SIZE)).reshape(-1)
+        seen = np.flatnonzero(pair.visible[0])
         clipped = np.clip(result.confidence.astype(np.float64), 1e-9, 1 - 1e-9)
         logit = np.log(clipped / (1 - clipped)).astype(np.float32)
         parts = features(logit, result.forward_backward_error)
         inputs = np.stack([np.ones(SIZE), *parts], -1).reshape(-1, 4).astype(np.float64)
-        chosen = np.random.default_rng([SEED, 2, number]).choice(len(inputs), PER_PAIR, False)
-        yield inputs[chosen], right.reshape(-1)[chosen].astype(np.float64)
+        count = min(PER_PAIR, len(seen))
+        chosen = np.random.default_rng([SEED, 2, number]).choice(seen, count, replace=False)
+        yield inputs[chosen], right[chosen].astype(np.float64)
 
 
 def logistic_regression(inputs: Array, labels: Array, ridge: float = 1e-3) -> Array:

@@ -151,9 +151,9 @@ def calibration_text(fit: Fit | None) -> str:
         return "Not calibrated: the confidence is the head's own certainty."
     values = ", ".join(f"{name} {value:g}" for name, value in asdict(fit.calibration).items())
     return (
-        f"Fitted on {fit.pixels} pixels of {fit.pairs} rendered pairs of 640x480 that no weight "
-        f"was trained on ({fit.share:.0%} right): {values}. Cross-entropy {fit.after:.3f} nats, "
-        f"the head's own certainty {fit.before:.3f}."
+        f"Fitted on {fit.pixels} visible pixels of {fit.pairs} rendered pairs of 640x480 that no "
+        f"weight was trained on ({fit.share:.0%} right): {values}. Cross-entropy "
+        f"{fit.after:.3f} nats, the head's own certainty {fit.before:.3f}."
     )
 
 

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "zeroco_ros"
 
 # Room -> rooms it may import (itself is implied). `cli` and `__init__` are the files at the top.
 _GROUND = {"errors", "media", "weights", "__init__"}
-_CORE = _GROUND | {"croco", "geometry", "matching", "heads", "engine", "refine"}
+_CORE = _GROUND | {"croco", "geometry", "matching", "heads", "engine", "refine", "stream"}
 _STUDIO = _CORE | {"estimate"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),

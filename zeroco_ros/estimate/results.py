@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
+DepthState = Literal["ok", "static", "rotation", "lost", "starting"]
 
 
 @dataclass(frozen=True)
@@ -35,3 +37,40 @@ class FlowResult:
     coarse: FloatArray
     reference_stamp: int | None = None
     other_stamp: int | None = None
+
+
+@dataclass(frozen=True)
+class DepthResult:
+    """Depth of one frame, on the pixels of its rectified (pinhole) image (H, W).
+
+    depth: (H, W) float32, the coordinate along the optical axis (not the ray's length), in meters
+        or, with scale "relative", in a unit that is the same for all frames of a stream until its
+        `clear`; NaN where unknown.
+    sigma: (H, W) float32, one standard deviation in the unit of depth; NaN where depth is.
+    scale: "metric" (meters) or "relative".
+    K: (3, 3) float64 camera matrix of that image; integer pixel coordinate = pixel center.
+    image: (H, W, 3) uint8 RGB, the rectified image.
+    pose: (4, 4) float64 camera-to-world, OpenCV axes; the world is that of the given poses, else
+        the first key frame's camera. With state "lost" the last known one.
+    pose_covariance: (6, 6) float64, order x y z rot_x rot_y rot_z (as nav_msgs/Odometry), or None
+        where the pose was given or nothing is known.
+    state: "ok"; "static" or "rotation" (no parallax against any key frame that was looked at: depth
+        is carried over from them where it was known, and NaN elsewhere); "lost" (no key frame
+        can be matched; depth is all NaN); "starting" (too few frames so far).
+    keyframe: whether the frame became a key frame.
+    stamp: nanoseconds.
+    parallax_px: largest parallax (pixels, median over the image, rotation taken off) against the
+        key frames used; 0 where nothing could be matched.
+    """
+
+    depth: FloatArray
+    sigma: FloatArray
+    scale: Literal["metric", "relative"]
+    K: npt.NDArray[np.float64]
+    image: npt.NDArray[np.uint8]
+    pose: npt.NDArray[np.float64]
+    pose_covariance: npt.NDArray[np.float64] | None
+    state: DepthState
+    keyframe: bool
+    stamp: int
+    parallax_px: float

@@ -51,7 +51,7 @@ def flow_panel(flow: npt.NDArray[np.floating], max_magnitude: float | None = Non
         inside = wheel.any(axis=-1, keepdims=True)
         corner[:] = np.where(inside, wheel, (corner * 0.35).astype(np.uint8))
         text = f"{max_magnitude:.3g} px"
-        _put(picture, text, (8 + size, picture.shape[0] - 10), _text_scale(picture))
+        put_text(picture, text, (8 + size, picture.shape[0] - 10), text_scale(picture))
     return picture
 
 
@@ -62,10 +62,10 @@ def confidence_panel(confidence: npt.NDArray[np.floating]) -> RGB:
     long, thick = min(96, width // 3), min(10, height // 12)
     if long >= 24 and thick >= 4:
         ramp = np.tile(np.linspace(0, 1, long), (thick, 1))
-        top, left, scale = height - thick - 6, 22, _text_scale(picture)
+        top, left, scale = height - thick - 6, 22, text_scale(picture)
         picture[top : top + thick, left : left + long] = confidence_to_color(ramp)
-        _put(picture, "0", (4, height - 6), scale)
-        _put(picture, "1", (left + long + 4, height - 6), scale)
+        put_text(picture, "0", (4, height - 6), scale)
+        put_text(picture, "1", (left + long + 4, height - 6), scale)
     return picture
 
 
@@ -85,17 +85,18 @@ def warped(source: RGB, flow: npt.NDArray[np.floating]) -> RGB:
 
 
 def _labeled(label: str, image: RGB) -> RGB:
-    scale = _text_scale(image)
+    scale = text_scale(image)
     bar = np.full((round(34 * scale) + 6, image.shape[1], 3), 32, dtype=np.uint8)
-    _put(bar, label, (5, bar.shape[0] - round(8 * scale) - 3), scale)
+    put_text(bar, label, (5, bar.shape[0] - round(8 * scale) - 3), scale)
     return np.concatenate([bar, image])
 
 
-def _text_scale(image: RGB) -> float:
+def text_scale(image: RGB) -> float:
+    """Size of letters that fit a picture, for OpenCV."""
     return float(np.clip(min(image.shape[:2]) / 700, 0.38, 0.8))
 
 
-def _put(image: RGB, text: str, origin: tuple[int, int], scale: float) -> None:
+def put_text(image: RGB, text: str, origin: tuple[int, int], scale: float) -> None:
     """White text with a dark rim, readable on any picture."""
     # copies around it, because a thicker pen moves the letters of OpenCV 5's fonts
     around = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1) if dx or dy]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import torch
 from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.croco.model import CroCo, Encoding, MatchDescriptors, PairDescriptors
 from zeroco_ros.matching.cost_volume import l2_normalize
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(scope="session", autouse=True)

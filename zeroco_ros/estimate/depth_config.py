@@ -40,8 +40,8 @@ class DepthConfig:
         is seen below the camera.
     baseline: meters between the first two key frames, or None: makes estimated depth metric; for
         a camera on a slider, or the two images of a stereo pair one after another.
-    max_relative_sigma: pixels whose sigma exceeds this share of their depth get NaN, > 0; inf keeps
-        all.
+    max_relative_sigma: pixels whose sigma exceeds this share of their depth get NaN, > 0; inf
+        keeps all.
     """
 
     mode: DepthMode = "geometric"

@@ -54,9 +54,9 @@ class DepthResult:
         the first key frame's camera. With state "lost" the last known one.
     pose_covariance: (6, 6) float64, order x y z rot_x rot_y rot_z (as nav_msgs/Odometry), or None
         where the pose was given or nothing is known.
-    state: "ok"; "static" or "rotation" (no parallax against any key frame that was looked at: depth
-        is carried over from them where it was known, and NaN elsewhere); "lost" (no key frame
-        can be matched; depth is all NaN); "starting" (too few frames so far).
+    state: "ok"; "static" or "rotation" (no parallax against any key frame that was looked at:
+        depth is carried over from them where it was known, and NaN elsewhere); "lost" (no key
+        frame can be matched; depth is all NaN); "starting" (too few frames so far).
     keyframe: whether the frame became a key frame.
     stamp: nanoseconds.
     parallax_px: largest parallax (pixels, median over the image, rotation taken off) against the

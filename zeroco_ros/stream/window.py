@@ -22,8 +22,8 @@ class KeyframeWindow(Generic[Frame]):
     size          frames kept, 2 to 32; the oldest makes room for the newest.
     min_parallax  median parallax (pixels, the rotation taken off) against the newest key frame
                   from which on a frame becomes one itself, > 0.
-    min_overlap   share of the pixels, 0 to 1, that must still be matched with the newest key frame;
-                  below it a frame becomes one with `weak_parallax` already.
+    min_overlap   share of the pixels, 0 to 1, that must still be matched with the newest key
+                  frame; below it a frame becomes one with `weak_parallax` already.
     weak_parallax pixels, 0 to min_parallax: below it a frame never becomes a key frame.
 
     Not thread-safe: push from one thread. Raises ConfigError for values outside their range.

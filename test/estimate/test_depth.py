@@ -1,0 +1,137 @@
+"""Depth of a stream with given poses: right where it is said, and honest where it cannot be."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+from true_flow import TrueFlow
+
+from zeroco_ros.errors import ConfigError, ImageError
+from zeroco_ros.estimate.depth import DepthEstimator, DepthStream
+from zeroco_ros.estimate.depth_config import DepthConfig
+from zeroco_ros.estimate.flow import FlowEstimator
+from zeroco_ros.estimate.results import DepthResult
+from zeroco_ros.geometry.camera import Camera
+from zeroco_ros.training.sequences import WorldFrame, world_sequence
+
+SIZE = (120, 160)
+
+
+@lru_cache(maxsize=8)
+def world(kind: str, frames: int = 8) -> tuple[WorldFrame, ...]:
+    return tuple(world_sequence(kind, frames, SIZE))
+
+
+def opened(frames: tuple[WorldFrame, ...], **options: Any) -> DepthStream:
+    flow: Any = TrueFlow(frames)
+    camera = Camera(SIZE[1], SIZE[0], frames[0].K, "pinhole", ())
+    return DepthEstimator.from_flow(flow, DepthConfig(**options)).stream(camera)
+
+
+def run(stream: DepthStream, frames: tuple[WorldFrame, ...]) -> list[DepthResult | None]:
+    return [stream.push(frame.image, i, frame.c2w) for i, frame in enumerate(frames)]
+
+
+def relative_error(result: DepthResult, frame: WorldFrame) -> tuple[float, float]:
+    """AbsRel and coverage."""
+    known = np.isfinite(result.depth)
+    error = np.abs(result.depth - frame.depth)[known] / frame.depth[known]
+    return float(error.mean()) if known.any() else np.nan, float(known.mean())
+
+
+def test_given_poses_give_metric_depth_and_an_honest_sigma() -> None:
+    frames = world("walk")
+    stream = opened(frames)
+    results = run(stream, frames)
+    assert results[0] is None
+    for result, frame in list(zip(results, frames, strict=True))[2:]:
+        assert result is not None and result.state == "ok" and result.scale == "metric"
+        error, coverage = relative_error(result, frame)
+        assert error < 0.05 and coverage > 0.8
+        known = np.isfinite(result.depth)
+        assert (np.isfinite(result.sigma) == known).all() and (result.sigma[known] > 0).all()
+        off = np.abs(result.depth - frame.depth)[known] / result.sigma[known]
+        assert 0.2 < np.median(off) < 2  # 0.67 for a normal distribution
+        np.testing.assert_array_equal(result.pose, frame.c2w)
+        assert result.depth.dtype == result.sigma.dtype == np.float32
+
+
+def test_each_frame_is_encoded_once_and_flows_are_bounded() -> None:
+    frames = world("walk")
+    stream = opened(frames, views=2)
+    run(stream, frames)
+    flow: Any = stream._flow
+    assert flow.encoded == len(frames)
+    assert flow.matched <= 2 * (len(frames) - 1)
+
+
+def test_a_static_camera_gives_no_depth_no_key_frames_and_says_so() -> None:
+    frames = world("static")
+    stream = opened(frames)
+    for result in run(stream, frames)[1:]:
+        assert result is not None and result.state == "static" and not result.keyframe
+        assert np.isnan(result.depth).all() and np.isnan(result.sigma).all()
+
+
+def test_a_turning_camera_gives_no_depth_and_says_so() -> None:
+    frames = world("rotation")
+    for result in run(opened(frames), frames)[2:]:
+        assert result is not None and result.state == "rotation"
+        assert np.isnan(result.depth).all()
+
+
+def test_a_plane_is_a_plane() -> None:
+    frames = world("plane")
+    results = run(opened(frames), frames)
+    error, coverage = relative_error(results[-1], frames[-1])  # type: ignore[arg-type]
+    assert error < 0.03 and coverage > 0.7
+
+
+def test_nothing_in_common_is_lost() -> None:
+    walk, other = world("walk"), world("plane")
+    frames = (walk[0], other[0])
+    stream = opened(frames)
+    stream.push(walk[0].image, 0, walk[0].c2w)
+    result = stream.push(other[0].image, 1, other[0].c2w)
+    assert result is not None and result.state in ("lost", "ok")
+    if result.state == "lost":
+        assert np.isnan(result.depth).all()
+
+
+def test_clear_and_set_camera_start_anew() -> None:
+    frames = world("walk")
+    stream = opened(frames)
+    run(stream, frames[:3])
+    stream.clear()
+    assert stream.push(frames[3].image, 3, frames[3].c2w) is None
+    stream.set_camera(stream.camera)
+    assert stream.push(frames[4].image, 4, frames[4].c2w) is None
+
+
+def test_bad_images_and_poses_are_refused_and_the_stream_goes_on() -> None:
+    frames = world("walk")
+    stream = opened(frames)
+    stream.push(frames[0].image, 0, frames[0].c2w)
+    with pytest.raises(ImageError, match="set_camera"):
+        stream.push(frames[1].image[:-2], 1, frames[1].c2w)
+    with pytest.raises(ImageError):
+        stream.push(frames[1].image.astype(np.float32), 1, frames[1].c2w)  # type: ignore[arg-type]
+    for pose in (np.eye(3), np.full((4, 4), np.nan), 2 * np.eye(4), np.diag([1.0, 1, -1, 1])):
+        with pytest.raises(ConfigError, match="pose"):
+            stream.push(frames[1].image, 1, pose)
+    result = stream.push(frames[1].image, 1, frames[1].c2w)
+    assert result is not None and result.state == "ok"
+
+
+def test_the_way_through_a_real_network(tiny_network: Any) -> None:
+    frames = world("walk")
+    flow = FlowEstimator.from_model(tiny_network, "fast")
+    camera = Camera(SIZE[1], SIZE[0], frames[0].K, "pinhole", ())
+    stream = DepthEstimator.from_flow(flow, "fast").stream(camera)
+    results = run(stream, frames[:3])
+    for result in results[1:]:
+        assert result is not None and result.depth.shape == SIZE
+        assert result.image.shape == (*SIZE, 3) and result.K.shape == (3, 3)

@@ -47,6 +47,7 @@ setup(
         "rosbags>=0.11.9",
         "safetensors>=0.4",
         "scikit-image>=0.22",
+        "scipy>=1.10",
         "torch>=2.6",  # from here on reading a checkpoint with weights_only is safe
         "tqdm>=4.60",
     ],

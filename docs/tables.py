@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from zeroco_ros.estimate.config import PRESETS
-from zeroco_ros.ros.params import PARAMETERS, when_text
-from zeroco_ros.ros.topics import TOPICS
+from zeroco_ros.ros.flow.parameters import TABLE
+from zeroco_ros.ros.parameter_table import when_text
+from zeroco_ros.ros.topics import FLOW_TOPICS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -41,7 +42,9 @@ def _code(value: object) -> str:
 
 def topics() -> str:
     """Inputs and outputs of flow_node."""
-    rows = [(_code(t.name), t.direction, t.message, t.encoding, t.description) for t in TOPICS]
+    rows = [
+        (_code(t.name), t.direction, t.message, t.encoding, t.description) for t in FLOW_TOPICS
+    ]
     return _table(("topic", "", "type", "encoding", "meaning"), rows)
 
 
@@ -49,7 +52,7 @@ def parameters() -> str:
     """Every parameter of flow_node."""
     rows = [
         (_code(p.name), _code(p.default), p.allowed_text, when_text(p), p.description)
-        for p in PARAMETERS
+        for p in TABLE
     ]
     return _table(("parameter", "default", "allowed", "may change", "what it does"), rows)
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from zeroco_ros.ros.params import SPECS
-from zeroco_ros.ros.topics import output_encodings
+from zeroco_ros.ros.flow.parameters import TABLE
+from zeroco_ros.ros.topics import FLOW_TOPICS, encodings
 
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH_FILE = ROOT / "launch" / "flow.launch.py"
@@ -53,7 +53,7 @@ def test_arguments_that_are_parameters_exist_in_the_node() -> None:
     names = {name for name, _default, _description in constant("ARGUMENTS")}
     for name in constant("PARAMETERS"):
         assert name in names
-        assert name in SPECS
+        assert name in TABLE
 
 
 def test_the_arguments_used_are_the_arguments_declared() -> None:
@@ -71,7 +71,7 @@ def test_rviz_shows_topics_that_the_node_publishes() -> None:
     assert camera["Topic"]["Reliability Policy"] == "Best Effort"
     assert set(shown) == {f"/flow_node/{name}" for name in constant("OUTPUTS")}
     for topic, display in shown.items():
-        encoding = output_encodings()[topic.rpartition("/")[2]]
+        encoding = encodings(FLOW_TOPICS)[topic.rpartition("/")[2]]
         assert encoding in ("bgr8", "mono8", "32FC1")  # what that display can draw
         if encoding == "32FC1":
             assert not display["Normalize Range"]

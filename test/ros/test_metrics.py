@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from zeroco_ros.media.color import flow_to_color
+from zeroco_ros.ros.flow.painter import FlowPainter
 from zeroco_ros.ros.metrics import Latency, Metrics, Rate
-from zeroco_ros.ros.painter import FlowPainter
 
 
 class Hand:

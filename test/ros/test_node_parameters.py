@@ -18,7 +18,7 @@ from rcl_interfaces.srv import DescribeParameters, GetParameters, ListParameters
 from rclpy.parameter import Parameter, parameter_value_to_python
 from sensor_msgs.msg import Image
 
-from zeroco_ros.ros.params import PARAMETERS, SPECS
+from zeroco_ros.ros.flow.parameters import TABLE
 
 OVERRIDES = {
     "qos_overrides./image.subscription.reliability": "reliable",
@@ -48,12 +48,12 @@ def test_every_parameter_is_declared_and_described(stage: SimpleNamespace) -> No
     listed = stage.probe.call(
         ListParameters, "/flow_node/list_parameters", ListParameters.Request()
     ).result.names
-    assert set(SPECS) <= set(listed)
-    request = DescribeParameters.Request(names=list(SPECS))
+    assert set(TABLE.specs) <= set(listed)
+    request = DescribeParameters.Request(names=list(TABLE.specs))
     described = stage.probe.call(
         DescribeParameters, "/flow_node/describe_parameters", request
     ).descriptors
-    for spec, descriptor in zip(PARAMETERS, described, strict=True):
+    for spec, descriptor in zip(TABLE, described, strict=True):
         assert descriptor.description == spec.description
         assert spec.allowed_text in descriptor.additional_constraints
         assert descriptor.read_only == (spec.changeable == "start")
@@ -91,7 +91,7 @@ def test_nonsense_is_refused_and_changes_nothing(
 
 
 def test_a_live_change_is_taken_over(stage: SimpleNamespace) -> None:
-    for value in (0.75, SPECS["max_dt"].default):
+    for value in (0.75, TABLE["max_dt"].default):
         assert scenes.set_parameter(stage.probe, "max_dt", value).successful
         assert get(stage, ["max_dt"]) == [value]
     stage.node.wait_for_log("parameters changed: max_dt = 0.75", stage.probe)
@@ -164,7 +164,7 @@ def test_changes_apply_without_the_post_set_callback(
 
     monkeypatch.delattr(Node, "add_post_set_parameters_callback", raising=False)
     applied: list[set[str]] = []
-    server = ParameterServer(probe.node, state=lambda: "active", applied=applied.append)
+    server = ParameterServer(probe.node, TABLE, state=lambda: "active", applied=applied.append)
     assert not probe.node.set_parameters([Parameter("stride", value=0)])[0].successful
     assert probe.node.set_parameters([Parameter("stride", value=3)])[0].successful
     probe.wait_until(lambda: applied, "the change to be applied")
@@ -177,7 +177,7 @@ def test_subscribers_are_noticed_without_matched_events(
 ) -> None:
     """Humble's publishers do not tell that somebody subscribed: the node looks for itself."""
     from zeroco_ros.ros import qos
-    from zeroco_ros.ros.flow_lifecycle import FlowNode
+    from zeroco_ros.ros.flow.node import FlowNode
 
     real = qos.PublisherEventCallbacks
     asked: list[str] = []

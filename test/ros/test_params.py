@@ -13,32 +13,31 @@ import pytest
 import yaml
 
 from zeroco_ros.estimate import config
-from zeroco_ros.ros import params
-from zeroco_ros.ros.params import PARAMETERS, SPECS
+from zeroco_ros.ros.flow.parameters import TABLE, reference_of
+from zeroco_ros.ros.parameter_spec import ParameterSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_defaults_are_allowed() -> None:
-    assert params.refusal(params.defaults()) is None
+    assert TABLE.refusal(TABLE.defaults()) is None
 
 
 def test_names_are_unique_and_described() -> None:
-    assert len(SPECS) == len(PARAMETERS)
-    for spec in PARAMETERS:
+    for spec in TABLE:
         assert spec.description.endswith(".")
         assert spec.allowed_text
 
 
 def test_choices_are_the_estimators() -> None:
-    assert set(SPECS["preset"].choices) == set(config.PRESETS)
-    assert set(SPECS["correlation"].choices) == {"preset", *get_args(config.Correlation)}
-    assert set(SPECS["refine"].choices) == {"preset", *get_args(config.Refine)}
-    assert set(SPECS["precision"].choices) == set(get_args(config.Precision))
+    assert set(TABLE["preset"].choices) == set(config.PRESETS)
+    assert set(TABLE["correlation"].choices) == {"preset", *get_args(config.Correlation)}
+    assert set(TABLE["refine"].choices) == {"preset", *get_args(config.Refine)}
+    assert set(TABLE["precision"].choices) == set(get_args(config.Precision))
 
 
-@pytest.mark.parametrize("spec", PARAMETERS, ids=lambda spec: spec.name)
-def test_refusals_name_the_parameter_and_what_is_allowed(spec: params.ParameterSpec) -> None:
+@pytest.mark.parametrize("spec", TABLE, ids=lambda spec: spec.name)
+def test_refusals_name_the_parameter_and_what_is_allowed(spec: ParameterSpec) -> None:
     wrong: list[object] = [None, [1.0], object()]
     if isinstance(spec.default, str):
         wrong += ["", 3]
@@ -65,21 +64,21 @@ def test_refusals_name_the_parameter_and_what_is_allowed(spec: params.ParameterS
     ],
 )
 def test_values_that_do_not_go_together(changes: dict[str, object], words: str) -> None:
-    reason = params.refusal({**params.defaults(), **changes})
+    reason = TABLE.refusal({**TABLE.defaults(), **changes})
     assert reason is not None
     assert words in reason
 
 
 def test_reference_follows_the_pairing() -> None:
-    values = params.defaults()
-    assert params.reference_of(values) == "current"
-    assert params.reference_of({**values, "pairing": "synchronized"}) == "left"
-    assert params.reference_of({**values, "reference": "previous"}) == "previous"
+    values = TABLE.defaults()
+    assert reference_of(values) == "current"
+    assert reference_of({**values, "pairing": "synchronized"}) == "left"
+    assert reference_of({**values, "reference": "previous"}) == "previous"
 
 
 def test_flow_yaml_holds_every_parameter_with_its_default() -> None:
     document = yaml.safe_load((ROOT / "config" / "flow.yaml").read_text())
-    assert document == {"/**": {"ros__parameters": params.defaults()}}
+    assert document == {"/**": {"ros__parameters": TABLE.defaults()}}
 
 
 def test_listing_and_help_need_neither_rclpy_nor_torch() -> None:
@@ -98,7 +97,7 @@ def test_listing_and_help_need_neither_rclpy_nor_torch() -> None:
 
     listed = call("--list-parameters")
     assert listed.returncode == 0
-    assert all(f"{name} (" in listed.stdout for name in SPECS)
+    assert all(f"{name} (" in listed.stdout for name in TABLE.specs)
     helped = call("--help")
     assert helped.returncode == 0
     assert "~/flow " in helped.stdout
@@ -110,9 +109,9 @@ def test_listing_and_help_need_neither_rclpy_nor_torch() -> None:
 
 
 def test_parameters_become_the_estimators_configuration() -> None:
-    from zeroco_ros.ros.model import flow_config
+    from zeroco_ros.ros.flow.model import flow_config
 
-    values = params.defaults()
+    values = TABLE.defaults()
     unchanged = dataclasses.replace(config.PRESETS["default"], max_pixels=1_000_000_000)
     assert flow_config(values) == unchanged
     changed = flow_config(
@@ -142,10 +141,10 @@ def test_without_torch_one_sentence_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from zeroco_ros.errors import BackendError
-    from zeroco_ros.ros.model import load_model
+    from zeroco_ros.ros.flow.model import load_model
 
     file = tmp_path / "net.safetensors"
     file.write_bytes(b"")
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(BackendError, match=r"PyTorch cannot be imported.*pip install torch"):
-        load_model({**params.defaults(), "weights": str(file)})
+        load_model({**TABLE.defaults(), "weights": str(file)})

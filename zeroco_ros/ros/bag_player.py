@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,7 +20,8 @@ from tqdm import tqdm
 from zeroco_ros.bag.player import NANOSECONDS, Pace, Playback, play
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.bag.records import BagMessage, OfferedQos, Topic
-from zeroco_ros.errors import BagError, ConfigError
+from zeroco_ros.errors import BackendError, BagError, ConfigError
+from zeroco_ros.ros.message_types import message_class
 
 DEPTH = 10
 CLOCK_TOPIC = "/clock"
@@ -60,7 +60,7 @@ class TopicSink:
                 self.publishers[topic.name] = node.create_publisher(
                     message_class(topic.type), name, profile(topic.qos)
                 )
-            except _NoPythonType as error:
+            except BackendError as error:
                 self.skipped[topic.name] = str(error)
             except InvalidTopicNameException as error:
                 raise ConfigError(
@@ -185,20 +185,6 @@ def profile(offered: OfferedQos) -> QoSProfile:
         reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
-
-
-class _NoPythonType(Exception):  # noqa: N818
-    """The message type cannot be published from this Python."""
-
-
-def message_class(message_type: str) -> Any:
-    """The rclpy class of a type such as sensor_msgs/msg/Image."""
-    package, _, name = message_type.partition("/msg/")
-    try:
-        module = importlib.import_module(f"{package}.msg")
-        return getattr(module, name)
-    except (ImportError, AttributeError, ValueError):
-        raise _NoPythonType(f"the Python package of {message_type} is not installed") from None
 
 
 class _Counted:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 from zeroco_ros.ros.metrics import Metrics
 
+Complaint = tuple[bytes, str]  # level and reason
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
@@ -19,9 +20,11 @@ class Condition:
 
     state: lifecycle label. clock_silent: use_sim_time without /clock. input_timeout: seconds.
     incompatible: the last QoS complaint. topics: input -> its number of publishers.
+    cameras: the topics among them that bring images.
     listening_for: seconds since the inputs were subscribed, None while nobody wants them.
     wanted: outputs that somebody listens to.
-    queue: pairs that wait. model: device, precision, name, sha256; empty while unconfigured.
+    queue: items that wait. model: device, precision, name, sha256; empty while unconfigured.
+    complaints: what else is wrong while it is active. facts: what else it shows.
     """
 
     state: str
@@ -30,15 +33,18 @@ class Condition:
     input_timeout: float
     incompatible: str
     topics: Mapping[str, int]
+    cameras: Collection[str]
     listening_for: float | None
     wanted: Collection[str]
     queue: int
     model: Mapping[str, str]
+    complaints: Sequence[Complaint] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def assess(condition: Condition, metrics: Metrics) -> tuple[bytes, str]:
     """Level and message: the worst level, the reasons in words."""
-    reasons: list[tuple[bytes, str]] = []
+    reasons: list[Complaint] = []
     if condition.clock_silent:
         reasons.append((WARN, "use_sim_time is set and /clock is silent"))
     if condition.state == "unconfigured":
@@ -47,7 +53,7 @@ def assess(condition: Condition, metrics: Metrics) -> tuple[bytes, str]:
         else:
             reasons.append((WARN, "unconfigured"))
     elif condition.state == "active":
-        reasons += _stream_reasons(condition, metrics)
+        reasons += [*_stream_reasons(condition, metrics), *condition.complaints]
     if not reasons:
         if condition.state != "active":
             return OK, condition.state
@@ -56,9 +62,9 @@ def assess(condition: Condition, metrics: Metrics) -> tuple[bytes, str]:
     return max(level for level, _text in reasons), "; ".join(text for _level, text in reasons)
 
 
-def _stream_reasons(condition: Condition, metrics: Metrics) -> list[tuple[bytes, str]]:
+def _stream_reasons(condition: Condition, metrics: Metrics) -> list[Complaint]:
     recent = metrics.recent()
-    reasons: list[tuple[bytes, str]] = []
+    reasons: list[Complaint] = []
     if recent["failed"] or recent["non_finite"]:
         count = recent["failed"] + recent["non_finite"]
         reasons.append((ERROR, f"{count} results failed lately: {metrics.last_error}"))
@@ -72,7 +78,7 @@ def _stream_reasons(condition: Condition, metrics: Metrics) -> list[tuple[bytes,
     if condition.incompatible and (silent or recent["incompatible_qos"]):
         reasons.append((WARN, f"incompatible QoS: {condition.incompatible}"))
     if recent["dropped"] > recent["out"] > 0:
-        text = f"too slow for the input: {recent['dropped']} of {recent['paired']} pairs dropped"
+        text = f"too slow for the input: {recent['dropped']} of {recent['paired']} frames dropped"
         reasons.append((WARN, text))
     return reasons
 
@@ -85,15 +91,20 @@ def _silence(condition: Condition, metrics: Metrics) -> str:
     waited = condition.listening_for if age is None else min(age, condition.listening_for)
     if waited < condition.input_timeout:
         return ""
-    topics = ", ".join(f"{name} ({n} publishers)" for name, n in condition.topics.items())
+    topics = ", ".join(
+        f"{name} ({count} publishers)"
+        for name, count in condition.topics.items()
+        if name in condition.cameras
+    )
     return f"no image for {waited:.0f} s on {topics}"
 
 
 class DiagnosticsTopic:
     """Publishes one DiagnosticStatus of this node on /diagnostics."""
 
-    def __init__(self, node: Node, metrics: Metrics) -> None:
+    def __init__(self, node: Node, task: str, metrics: Metrics) -> None:
         self._node = node
+        self._task = task
         self._metrics = metrics
         self._publisher = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
 
@@ -103,7 +114,7 @@ class DiagnosticsTopic:
         name = self._node.get_fully_qualified_name().lstrip("/")
         status = DiagnosticStatus(
             level=level,
-            name=f"{name}: flow",
+            name=f"{name}: {self._task}",
             message=message,
             hardware_id=condition.model.get("device", "none"),
             values=[KeyValue(key=k, value=v) for k, v in self._values(condition).items()],
@@ -130,5 +141,6 @@ class DiagnosticsTopic:
             "precision": condition.model.get("precision", ""),
             "model": condition.model.get("name", ""),
             "model sha256": condition.model.get("sha256", ""),
+            **condition.facts,
             "last error": metrics.last_error,
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from statistics import median
 
 COUNTERS = (
@@ -92,7 +92,13 @@ class Latency:
 class Metrics:
     """Counters by name, rates in and out, latency from arrival to publication, the last error."""
 
-    def __init__(self, recent: float = 10.0, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        counters: Sequence[str] = COUNTERS,
+        *,
+        recent: float = 10.0,
+        clock: Clock = time.monotonic,
+    ) -> None:
         self.input_rate = Rate(clock=clock)
         self.output_rate = Rate(clock=clock)
         self.latency = Latency()
@@ -100,14 +106,20 @@ class Metrics:
         self._recent = recent
         self._clock = clock
         self._lock = threading.Lock()
-        self._counts = dict.fromkeys(COUNTERS, 0)
+        self._counts = dict.fromkeys(counters, 0)
         self._source: CountSource | None = None
         self._history: deque[tuple[float, dict[str, int]]] = deque([(clock(), self.counts())])
 
     def add(self, name: str, count: int = 1) -> None:
-        """Raise one counter. KeyError on a name that is not in COUNTERS."""
+        """Raise one counter. KeyError on a name that is not one of them."""
         with self._lock:
             self._counts[name] += count
+
+    def published(self, arrival: float) -> None:
+        """A result went out. arrival: when its newest image came in, monotonic seconds."""
+        self.add("out")
+        self.output_rate.tick()
+        self.latency.add(self._clock() - arrival)
 
     def follow(self, source: CountSource) -> None:
         """Add the counters that `source` returns to the ones counted here."""

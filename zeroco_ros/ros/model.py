@@ -1,22 +1,23 @@
-"""From parameters to a running estimator. torch is imported here, when a node configures."""
+"""From parameters to a running network. torch is imported here, when a node configures."""
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import logging
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from zeroco_ros.errors import BackendError
 from zeroco_ros.weights import resolve
 
 if TYPE_CHECKING:
-    from zeroco_ros.estimate.config import FlowConfig
-    from zeroco_ros.estimate.flow import FlowEstimator
+    from zeroco_ros.croco.checkpoint import LoadedCroco
+    from zeroco_ros.engine.torch_backend import TorchBackend
+
+Estimator = TypeVar("Estimator")
 
 MISSING_TORCH = (
     "PyTorch cannot be imported ({error}): it runs the network; install it with "
@@ -25,10 +26,10 @@ MISSING_TORCH = (
 
 
 @dataclass(frozen=True)
-class RunningModel:
+class RunningModel(Generic[Estimator]):
     """An estimator and what diagnostics say about it; sha256 of the file, in hex."""
 
-    estimator: FlowEstimator
+    estimator: Estimator
     name: str
     sha256: str
     device: str
@@ -51,8 +52,28 @@ class RunningModel:
         return f"{self.name} ({self.sha256[:12]}) on {self.device}, {self.precision}"
 
 
-def load_model(values: Mapping[str, Any]) -> RunningModel:
-    """Load the network and set up the estimator that these parameter values describe.
+@dataclass(frozen=True)
+class Network:
+    """A network on its device, and the file it came from."""
+
+    backend: TorchBackend
+    file: LoadedCroco
+    name: str
+
+    def running(self, estimator: Estimator) -> RunningModel[Estimator]:
+        """What diagnostics say about an estimator that runs this network."""
+        return RunningModel(
+            estimator=estimator,
+            name=self.name,
+            sha256=self.file.sha256,
+            device=self.backend.device,
+            precision=self.backend.precision,
+            license_note=self.file.license_note,
+        )
+
+
+def load_network(values: Mapping[str, Any]) -> Network:
+    """Load the network that the parameters weights, device, precision and threads describe.
 
     Raises WeightsError, ConfigError or BackendError (also when torch is missing), whose text
     names what was given, what is allowed and what to do.
@@ -64,22 +85,13 @@ def load_model(values: Mapping[str, Any]) -> RunningModel:
         raise BackendError(MISSING_TORCH.format(error=error)) from error
     from zeroco_ros.croco.checkpoint import load_croco
     from zeroco_ros.engine.torch_backend import TorchBackend
-    from zeroco_ros.estimate.flow import FlowEstimator
 
     # The node tells the license note in its own log; Python's would print it a second time.
     logging.getLogger("zeroco_ros").addHandler(logging.NullHandler())
-    config = flow_config(values)
     loaded = load_croco(path)
     threads = int(values["threads"]) or None
     backend = TorchBackend(loaded.model, values["device"], values["precision"], threads)
-    return RunningModel(
-        estimator=FlowEstimator.from_backend(backend, config, metadata=loaded.metadata),
-        name=path.name,
-        sha256=loaded.sha256,
-        device=backend.device,
-        precision=backend.precision,
-        license_note=loaded.license_note,
-    )
+    return Network(backend, loaded, path.name)
 
 
 def free_memory() -> None:
@@ -88,29 +100,3 @@ def free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def flow_config(values: Mapping[str, Any]) -> FlowConfig:
-    """The preset with what the parameters change of it. Raises ConfigError."""
-    from zeroco_ros.estimate.config import preset
-
-    # The node itself refuses images above its parameter max_pixels, which may change at any time.
-    changes: dict[str, Any] = {"max_pixels": 1_000_000_000}
-    if values["max_side"]:
-        changes.update(size=None, max_side=values["max_side"])
-    if values["beta"]:
-        changes["beta"] = values["beta"]
-    for name in ("correlation", "head", "refine"):
-        if values[name] != "preset":
-            changes[name] = values[name]
-    for name in ("reciprocity", "alignment", "register_fix"):
-        if values[name] != "preset":
-            changes[name] = values[name] == "enabled"
-    if values["zoom"] != "preset":
-        changes["zoom"] = zoom_ratios(values["zoom"])
-    return dataclasses.replace(preset(values["preset"]), **changes)
-
-
-def zoom_ratios(text: str) -> tuple[int, ...]:
-    """'none' -> (), '2 3' or '2, 3' -> (2, 3)."""
-    return () if text == "none" else tuple(int(part) for part in text.replace(",", " ").split())

@@ -1,33 +1,19 @@
-"""The topics flow_node publishes (see `topics`): who listens, and what is made for whom.
-
-All image outputs carry the header of the reference image unchanged and have its size.
-"""
+"""The topics a node publishes: who listens, and making messages only for those who do."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
-from rclpy.qos import QoSProfile
-from sensor_msgs.msg import Image
-from std_msgs.msg import Header
 
 from zeroco_ros.ros import qos
-from zeroco_ros.ros.messages import from_array
-from zeroco_ros.ros.painter import FlowPainter
-from zeroco_ros.ros.topics import output_encodings
-
-if TYPE_CHECKING:
-    from zeroco_ros.estimate.results import FlowResult
-
-ENCODINGS = output_encodings()
+from zeroco_ros.ros.message_types import message_class
+from zeroco_ros.ros.topics import TopicSpec
 
 
-class FlowOutputs:
-    """Publishers of one configured node; they publish while it is active.
+class Outputs:
+    """Lifecycle publishers of one configured node: those of `topics` that begin with `~/`.
 
     report: called with one line when a subscriber's QoS does not fit. changed: called when
     subscribers come or go (distributions without that event: the node polls `wanted`).
@@ -37,22 +23,20 @@ class FlowOutputs:
     def __init__(
         self,
         node: LifecycleNode,
+        topics: Iterable[TopicSpec],
         report: Callable[[str], None],
         changed: Callable[[], None],
-        max_magnitude: float,
     ) -> None:
         self._node = node
-        self.painter = FlowPainter(max_magnitude)
-        profiles = {
-            name: qos.overridden(node, f"~/{name}", "publisher", qos.output_profile())
-            for name in ENCODINGS
-        }
+        own = [topic for topic in topics if topic.own_output]
+        self._companions = frozenset(topic.short for topic in own if topic.companion)
+        profiles = {topic: qos.publisher_profile(node, topic.name, topic.latched) for topic in own}
         self._publishers = {
-            name: _publisher(node, f"~/{name}", profile, report, changed)
-            for name, profile in profiles.items()
+            topic.short: _publisher(node, topic, profile, report, changed)
+            for topic, profile in profiles.items()
         }
 
-    def wanted(self) -> frozenset[str]:
+    def listened(self) -> frozenset[str]:
         """Names of the topics that somebody listens to."""
         return frozenset(
             name
@@ -60,24 +44,23 @@ class FlowOutputs:
             if publisher.get_subscription_count() > 0
         )
 
-    def publish(
-        self, flow: npt.NDArray[np.float32], result: FlowResult, header: Header
-    ) -> frozenset[str]:
-        """Publish what is wanted; returns the names.
+    def wanted(self) -> frozenset[str]:
+        """The same without companions: topics that are worth the work."""
+        return self.listened() - self._companions
 
-        flow: (H, W, 2) float32 as ~/flow shows it; result: the other fields, on the same pixels.
+    def publish(self, makers: Mapping[str, Callable[[], Any]]) -> frozenset[str]:
+        """Publish the messages that are listened to; returns their names.
+
+        makers: for every topic what makes its message; the others are not called.
         """
-        wanted = self.wanted()
-        makers: dict[str, Callable[[], npt.NDArray[Any]]] = {
-            "flow": lambda: flow,
-            "flow_color": lambda: self.painter.paint(flow),
-            "confidence": lambda: result.confidence,
-            "occluded": lambda: result.occluded.astype(np.uint8) * np.uint8(255),
-        }
-        for name in wanted:
-            message = from_array(makers[name](), ENCODINGS[name], header)
-            self._publishers[name].publish(message)
-        return wanted
+        listened = self.listened()
+        for name in listened & makers.keys():
+            self._publishers[name].publish(makers[name]())
+        return listened
+
+    def publish_latched(self, name: str, message: Any) -> None:
+        """Publish on a latched topic, for those too who come later."""
+        self._publishers[name].publish(message)
 
     def destroy(self) -> None:
         """Take the publishers back."""
@@ -88,10 +71,11 @@ class FlowOutputs:
 
 def _publisher(
     node: LifecycleNode,
-    topic: str,
-    profile: QoSProfile,
+    topic: TopicSpec,
+    profile: Any,
     report: Callable[[str], None],
     changed: Callable[[], None],
 ) -> LifecyclePublisher:
-    events = qos.publisher_events(node.resolve_topic_name(topic), report, changed)
-    return node.create_lifecycle_publisher(Image, topic, profile, event_callbacks=events)
+    events = qos.publisher_events(node.resolve_topic_name(topic.name), report, changed)
+    kind = message_class(topic.message)
+    return node.create_lifecycle_publisher(kind, topic.name, profile, event_callbacks=events)

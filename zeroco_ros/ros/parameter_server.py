@@ -1,4 +1,4 @@
-"""The parameter table of `params` as ROS parameters: declared, described, enforced.
+"""A parameter table as ROS parameters: declared, described, enforced.
 
 Two callbacks, kept apart: one refuses (with the reason and the range, before anything changes),
 the other applies what was accepted.
@@ -22,15 +22,14 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.ros import params
 from zeroco_ros.ros.parameter_spec import ParameterSpec, Value
-from zeroco_ros.ros.params import PARAMETERS, SPECS
+from zeroco_ros.ros.parameter_table import ParameterTable, when_text
 
 FOREIGN = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 
 
 class ParameterServer:
-    """Declares every parameter of the table on `node` and keeps `values` up to date.
+    """Declares every parameter of `table` on `node` and keeps `values` up to date.
 
     state: returns the lifecycle state's label, for parameters that may change only while the
     node is unconfigured. applied: called with the names that changed, after the change.
@@ -38,13 +37,19 @@ class ParameterServer:
     """
 
     def __init__(
-        self, node: Node, *, state: Callable[[], str], applied: Callable[[set[str]], None]
+        self,
+        node: Node,
+        table: ParameterTable,
+        *,
+        state: Callable[[], str],
+        applied: Callable[[set[str]], None],
     ) -> None:
         self._node = node
+        self._table = table
         self._state = state
         self._applied = applied
-        self.values: dict[str, Value] = {spec.name: self._declare(spec) for spec in PARAMETERS}
-        reason = params.refusal(self.values)
+        self.values: dict[str, Value] = {spec.name: self._declare(spec) for spec in table}
+        reason = self._table.refusal(self.values)
         if reason is not None:
             raise ConfigError(reason)
         node.add_on_set_parameters_callback(self._refuse)
@@ -67,9 +72,9 @@ class ParameterServer:
         """One line for each parameter given at start that this node does not have."""
         lines = []
         for name in self._given_at_start():
-            if name in SPECS or name.startswith(FOREIGN) or self._node.has_parameter(name):
+            if name in self._table or name.startswith(FOREIGN) or self._node.has_parameter(name):
                 continue
-            close = difflib.get_close_matches(name, SPECS, n=1)
+            close = difflib.get_close_matches(name, self._table.specs, n=1)
             hint = f"; did you mean {close[0]}?" if close else ""
             lines.append(f"parameter {name} is unknown and ignored{hint}")
         return lines
@@ -80,8 +85,8 @@ class ParameterServer:
 
     def _refuse(self, changes: list[Parameter]) -> SetParametersResult:
         """Called before anything is set: says no with the reason, or yes."""
-        ours = {change.name: change.value for change in changes if change.name in SPECS}
-        reason = self._wrong_time(ours) or params.refusal({**self.values, **ours})
+        ours = {change.name: change.value for change in changes if change.name in self._table}
+        reason = self._wrong_time(ours) or self._table.refusal({**self.values, **ours})
         if reason is not None:
             self._node.get_logger().warning(f"refused: {reason}")
             return SetParametersResult(successful=False, reason=reason)
@@ -92,7 +97,7 @@ class ParameterServer:
     def _wrong_time(self, changes: dict[str, Any]) -> str | None:
         state = self._state()
         for name in changes:
-            if SPECS[name].changeable == "configure" and state != "unconfigured":
+            if self._table[name].changeable == "configure" and state != "unconfigured":
                 return (
                     f"parameter {name} may change only while the node is unconfigured and it is "
                     f"{state}: deactivate and clean up first"
@@ -101,7 +106,7 @@ class ParameterServer:
 
     def _apply(self, changes: list[Parameter]) -> None:
         """Called after the change."""
-        ours = {change.name: change.value for change in changes if change.name in SPECS}
+        ours = {change.name: change.value for change in changes if change.name in self._table}
         changed = {name for name, value in ours.items() if value != self.values[name]}
         self.values = {**self.values, **ours}
         if changed:
@@ -132,7 +137,7 @@ def descriptor(spec: ParameterSpec) -> ParameterDescriptor:
     description = ParameterDescriptor(
         dynamic_typing=True,
         description=spec.description,
-        additional_constraints=f"{spec.allowed_text}; may change {params.when_text(spec)}",
+        additional_constraints=f"{spec.allowed_text}; may change {when_text(spec)}",
         read_only=spec.changeable == "start",
     )
     if spec.minimum is None or spec.maximum is None:

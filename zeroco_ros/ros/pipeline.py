@@ -1,50 +1,96 @@
-"""Everything a configured flow node has: inputs, worker, model, outputs."""
+"""What every configured node has: inputs, a worker on the newest item, a model, outputs."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
-from rclpy.lifecycle import LifecycleNode
-
-from zeroco_ros.ros.frames import FramePair
-from zeroco_ros.ros.inference import FlowJob
-from zeroco_ros.ros.inputs import SynchronizedInput, TemporalInput
+from zeroco_ros.ros.diagnostics import Complaint
 from zeroco_ros.ros.journal import Journal
 from zeroco_ros.ros.metrics import Metrics
-from zeroco_ros.ros.model import load_model
-from zeroco_ros.ros.outputs import FlowOutputs
-from zeroco_ros.ros.parameter_server import ParameterServer
+from zeroco_ros.ros.model import RunningModel
+from zeroco_ros.ros.outputs import Outputs
 from zeroco_ros.stream import LatestWorker
 
 LAST_INFERENCE = 60.0  # seconds to wait for the inference under way when stopping
 
+Item = TypeVar("Item")
 
-class FlowPipeline:
-    """Camera topics -> pairs -> worker -> flow topics, for one configuration.
 
-    The constructor loads the model and raises ZerocoError when the parameters do not allow it;
-    nothing is left behind then. `start` and `stop` alternate; `close` ends it.
+class Subscribed(Protocol):
+    """A topic that is listened to on demand."""
+
+    topic: str
+
+    def subscribe(self) -> None:
+        """Listen; does nothing when listening already."""
+
+    def unsubscribe(self) -> None:
+        """Stop listening."""
+
+    @property
+    def publishers(self) -> int:
+        """How many publishers the topic has now."""
+
+
+class Input(Protocol):
+    """The inputs of a node: topics, and what is made of their messages until the worker takes it.
+
+    topics: all that is subscribed while an output is wanted. cameras: those that bring images.
     """
 
-    def __init__(
-        self, node: LifecycleNode, parameters: ParameterServer, journal: Journal, metrics: Metrics
-    ) -> None:
+    topics: Sequence[Subscribed]
+    cameras: Sequence[Subscribed]
+
+    def clear(self) -> None:
+        """Forget what waits."""
+
+    def counts(self) -> dict[str, int]:
+        """Counters of metrics.COUNTERS that the input keeps itself."""
+
+    def reconfigure(self, values: Mapping[str, Any]) -> None:
+        """Take over changed parameters."""
+
+
+class Pipeline(ABC, Generic[Item]):
+    """Topics -> items -> worker -> topics, for one configuration of a node.
+
+    A subclass's constructor calls `super().__init__`, builds the input, loads the model (raises
+    ZerocoError when the parameters do not allow it; nothing is left behind then), then `_outfit`.
+    `start` and `stop` alternate; `close` ends it.
+    """
+
+    model: RunningModel[Any]
+
+    def __init__(self, task: str, journal: Journal, metrics: Metrics) -> None:
         self._journal = journal
         self._metrics = metrics
         self._listening_since: float | None = None
-        values = parameters.values
-        self._worker: LatestWorker[FramePair] = LatestWorker(
-            self._work, on_error=lambda error: journal.fault("flow", error), name="flow"
-        )
-        kind = SynchronizedInput if values["pairing"] == "synchronized" else TemporalInput
         self._submitted = self._begun = 0
-        self._input = kind(node, values, journal, self._submit)
-        self.model = load_model(values)
-        magnitude = float(values["color_max_magnitude"])
-        self._outputs = FlowOutputs(node, journal.incompatible, self.follow_subscribers, magnitude)
-        self._job = FlowJob(self.model, self._outputs, journal, metrics, lambda: parameters.values)
-        metrics.follow(self._counts)
+        self._worker: LatestWorker[Item] = LatestWorker(
+            self._work, on_error=lambda error: journal.fault(task, error), name=task
+        )
+
+    def _outfit(self, source: Input, outputs: Outputs, job: Callable[[Item], None]) -> None:
+        """The last step of construction."""
+        self._input = source
+        self._outputs = outputs
+        self._job = job
+        self._metrics.follow(self._counts)
+
+    @abstractmethod
+    def reconfigure(self, values: dict[str, Any]) -> None:
+        """Take over parameters that may change while images come in."""
+
+    def complaints(self) -> Sequence[Complaint]:
+        """What is wrong beside the faults that every node has, while it is active."""
+        return ()
+
+    def facts(self) -> Mapping[str, str]:
+        """What diagnostics show beside the facts that every node has."""
+        return {}
 
     def start(self) -> None:
         """Start the worker; the inputs are subscribed as soon as somebody listens."""
@@ -64,6 +110,10 @@ class FlowPipeline:
         self._outputs.destroy()
         del self._job, self.model
 
+    def poll(self) -> None:
+        """Called a few times per second, whatever the node's clock does."""
+        self.follow_subscribers()
+
     def follow_subscribers(self) -> None:
         """Be subscribed to the inputs exactly while an output is listened to."""
         if not self._worker.running:
@@ -73,15 +123,15 @@ class FlowPipeline:
         except Exception as error:  # called by events: the node goes on, and says what happened
             self._journal.fault("subscribing", error)
 
-    def reconfigure(self, values: dict[str, Any]) -> None:
-        """Take over parameters that may change while images come in."""
-        self._input.reconfigure(values)
-        self._outputs.painter.max_magnitude = float(values["color_max_magnitude"])
-
     @property
     def topics(self) -> dict[str, int]:
         """Input topics and how many publishers each has."""
         return {topic.topic: topic.publishers for topic in self._input.topics}
+
+    @property
+    def cameras(self) -> frozenset[str]:
+        """The input topics that bring images."""
+        return frozenset(topic.topic for topic in self._input.cameras)
 
     @property
     def listening_for(self) -> float | None:
@@ -96,7 +146,7 @@ class FlowPipeline:
 
     @property
     def queue(self) -> int:
-        """Pairs that wait for the worker: 0 or 1."""
+        """Items that wait for the worker: 0 or 1."""
         return max(0, self._submitted - self._begun - self._worker.dropped)
 
     def _listen(self, wanted: bool) -> None:
@@ -111,14 +161,14 @@ class FlowPipeline:
             self._input.clear()
         self._listening_since = time.monotonic() if wanted else None
 
-    def _submit(self, pair: FramePair) -> None:
+    def _submit(self, item: Item) -> None:
         self._submitted += 1
-        self._worker.submit(pair)
+        self._worker.submit(item)
 
-    def _work(self, pair: FramePair) -> None:
+    def _work(self, item: Item) -> None:
         self._begun += 1
-        self._job(pair)
+        self._job(item)
 
     def _counts(self) -> dict[str, int]:
         counts = self._input.counts()
-        return {**counts, "dropped": self._worker.dropped}
+        return {**counts, "dropped": counts.get("dropped", 0) + self._worker.dropped}

@@ -52,6 +52,14 @@ def output_profile() -> QoSProfile:
     return _profile(ReliabilityPolicy.RELIABLE, depth=5)
 
 
+def publisher_profile(node: Node, topic: str, latched: bool) -> QoSProfile:
+    """Of an output, with its overrides. latched: the newest one, for those too who come later."""
+    profile = output_profile()
+    if latched:
+        profile.depth, profile.durability = 1, DurabilityPolicy.TRANSIENT_LOCAL
+    return overridden(node, topic, "publisher", profile)
+
+
 def _profile(reliability: ReliabilityPolicy, depth: int) -> QoSProfile:
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,

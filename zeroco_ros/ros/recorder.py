@@ -14,7 +14,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from zeroco_ros.bag.header import Header, read_header
-from zeroco_ros.ros.bag_player import message_class
+from zeroco_ros.ros.message_types import message_class
 
 DEPTH = 50
 _PATIENCE = 0.1  # seconds until a request to stop is noticed when nothing arrives

@@ -1,26 +1,52 @@
-"""Every topic of flow_node in one table. Nothing here imports rclpy."""
+"""Every topic of every node, in tables. Nothing here imports rclpy."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """One topic: its name before remapping, message type, encoding and meaning."""
+    """One topic: its name before remapping, message type, encoding and meaning.
+
+    companion: an output that goes with others and is not worth the work alone. latched: the last
+    message is kept for subscribers that come later.
+    """
 
     name: str
     direction: Literal["in", "out"]
     message: str
     encoding: str
     description: str
+    companion: bool = False
+    latched: bool = False
+
+    @property
+    def short(self) -> str:
+        """The name without `~/`."""
+        return self.name.removeprefix("~/")
+
+    @property
+    def own_output(self) -> bool:
+        """Whether the node publishes it below its own name."""
+        return self.direction == "out" and self.name.startswith("~/")
 
 
 _IMAGE = "sensor_msgs/msg/Image"
 _ANY = "mono, rgb, bgr, rgba, bgra, yuv422, bayer; 8 or 16 bit"
 
-TOPICS: tuple[TopicSpec, ...] = (
+_DIAGNOSTICS = TopicSpec(
+    "/diagnostics",
+    "out",
+    "diagnostic_msgs/msg/DiagnosticArray",
+    "",
+    "Rates, latency, every counter, device, model and the last error, once per "
+    "`diagnostics_period`.",
+)
+
+FLOW_TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(
         "image",
         "in",
@@ -53,21 +79,10 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(
         "~/occluded", "out", _IMAGE, "mono8", "255 where the match does not lead back, else 0."
     ),
-    TopicSpec(
-        "/diagnostics",
-        "out",
-        "diagnostic_msgs/msg/DiagnosticArray",
-        "",
-        "Rates, latency, every counter, device, model and the last error, once per "
-        "`diagnostics_period`.",
-    ),
+    _DIAGNOSTICS,
 )
 
 
-def output_encodings() -> dict[str, str]:
-    """Name without `~/` -> encoding of the image outputs."""
-    return {
-        topic.name.removeprefix("~/"): topic.encoding
-        for topic in TOPICS
-        if topic.direction == "out" and topic.encoding
-    }
+def encodings(topics: Iterable[TopicSpec]) -> dict[str, str]:
+    """Name without `~/` -> encoding of the image outputs among `topics`."""
+    return {topic.short: topic.encoding for topic in topics if topic.own_output and topic.encoding}

@@ -1,4 +1,4 @@
-"""The camera topics: subscribed while wanted, checked, ordered, and handed on in pairs.
+"""The camera topics of flow_node: checked, ordered, and handed on in pairs.
 
 `TemporalInput` pairs the frames of `image`; `SynchronizedInput` pairs `left/image` with
 `right/image`. Both hand over `FramePair`s.
@@ -12,77 +12,12 @@ from functools import partial
 from typing import Any, ClassVar
 
 from rclpy.node import Node
-from sensor_msgs.msg import CompressedImage, Image
 
-from zeroco_ros.errors import ImageError
-from zeroco_ros.ros import qos
 from zeroco_ros.ros.frames import Frame, FramePair
+from zeroco_ros.ros.input_topic import ImageTopic
 from zeroco_ros.ros.journal import Journal
 from zeroco_ros.ros.synchronizer import OrderGuard, Synchronizer
 from zeroco_ros.stream import Pair, TemporalPairer
-
-
-class ImageTopic:
-    """One image topic, raw or compressed: subscribed on demand, refused where it is no image."""
-
-    def __init__(
-        self,
-        node: Node,
-        name: str,
-        values: Mapping[str, Any],
-        journal: Journal,
-        deliver: Callable[[Frame, Any], None],
-    ) -> None:
-        compressed = values["image_transport"] == "compressed"
-        base = node.resolve_topic_name(name)
-        self.topic = f"{base}/compressed" if compressed else base
-        self._type = CompressedImage if compressed else Image
-        self._profile = qos.overridden(node, self.topic, "subscription", qos.input_profile())
-        self._node = node
-        self._journal = journal
-        self._deliver = deliver
-        self._subscription: Any = None
-        self._compressed = compressed
-        self.reconfigure(values)
-
-    def reconfigure(self, values: Mapping[str, Any]) -> None:
-        """Take over what may change while images come in."""
-        self._max_pixels = int(values["max_pixels"])
-        self._significant_bits = int(values["significant_bits"])
-
-    def subscribe(self) -> None:
-        """Listen; does nothing when listening already."""
-        if self._subscription is None:
-            self._subscription = self._node.create_subscription(
-                self._type,
-                self.topic,
-                self._receive,
-                self._profile,
-                event_callbacks=qos.subscription_events(self.topic, self._journal.incompatible),
-            )
-
-    def unsubscribe(self) -> None:
-        """Stop listening."""
-        if self._subscription is not None:
-            self._node.destroy_subscription(self._subscription)
-            self._subscription = None
-
-    @property
-    def publishers(self) -> int:
-        """How many publishers the topic has now."""
-        return self._node.count_publishers(self.topic)
-
-    def _receive(self, message: Any) -> None:
-        self._journal.received(self.topic)
-        try:
-            frame = Frame(message, self.topic, self._max_pixels, self._significant_bits)
-            # A raw image is judged before it is paired; decompression waits until it is needed.
-            shape = None if self._compressed else frame.decode().shape[:2]
-            self._deliver(frame, shape)
-        except ImageError as error:
-            self._journal.refuse(self.topic, str(error))
-        except Exception as error:  # never out of a callback: the stream goes on
-            self._journal.fault(self.topic, error)
 
 
 class PairedInput(ABC):
@@ -105,7 +40,7 @@ class PairedInput(ABC):
         self._journal = journal
         self._submit = submit
         self._settings = self._chosen(values)
-        self.topics = tuple(
+        self.topics = self.cameras = tuple(
             ImageTopic(node, name, values, journal, partial(self._push, side))
             for side, name in enumerate(self.CAMERAS)
         )

@@ -7,74 +7,25 @@ same table that `parameter_server` declares and enforces.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from zeroco_ros.ros.parameter_spec import (
-    CHANGEABLE_TEXT,
-    ParameterSpec,
-    Value,
-    choice,
-    number,
-)
+from zeroco_ros.ros.parameter_spec import ParameterSpec, choice, number
+from zeroco_ros.ros.parameter_table import ParameterTable
+from zeroco_ros.ros.shared_parameters import IMAGES, NETWORK, PROCESS, TRANSPORT, times_in_order
 
 SMALLEST_SIDE = 32
 SWITCH = ("preset", "enabled", "disabled")
 # Which image the flow may live on, per pairing; the first one is meant by "auto".
 REFERENCES = {"temporal": ("current", "previous"), "synchronized": ("left", "right")}
 
-PARAMETERS: tuple[ParameterSpec, ...] = (
-    # --- the process ---
-    ParameterSpec(
-        "autostart",
-        True,
-        "Configure and activate by itself; false waits for the lifecycle services.",
-        "start",
-    ),
-    number(
-        "diagnostics_period", 1.0, 0.05, 60.0, "Seconds between messages on /diagnostics.", "start"
-    ),
-    number(
-        "input_timeout",
-        5.0,
-        0.1,
-        3600.0,
-        "Seconds without an image, while one is wanted, until diagnostics warn.",
-        "live",
-    ),
-    # --- the model ---
+_MODEL = (
     choice(
         "preset",
         ("default", "paper", "fast", "accurate"),
         "How the flow is computed: a named set of matching and refinement options.",
         "configure",
     ),
-    ParameterSpec(
-        "weights",
-        "default",
-        "Name of shipped weights or path of a model file.",
-        "configure",
-        pattern=r"\S(.*\S)?",
-        pattern_text="a name of shipped weights or a path",
-    ),
-    choice(
-        "device",
-        ("auto", "cpu", "cuda"),
-        "Where the network runs; auto takes the GPU when there is one.",
-        "configure",
-    ),
-    choice(
-        "precision",
-        ("auto", "fp32", "bf16", "fp16"),
-        "Number format of the network; auto takes what is fast on the device.",
-        "configure",
-    ),
-    number(
-        "threads",
-        0,
-        0,
-        256,
-        "CPU threads of the network; 0 leaves it to the library.",
-        "configure",
-    ),
+    *NETWORK,
     number(
         "max_side",
         0,
@@ -128,13 +79,10 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
         "Refinement to full resolution after it.",
         "configure",
     ),
-    # --- the input ---
-    choice(
-        "image_transport",
-        ("raw", "compressed"),
-        "raw reads <topic>, compressed reads <topic>/compressed.",
-        "configure",
-    ),
+)
+
+_INPUT = (
+    *TRANSPORT,
     choice(
         "pairing",
         ("temporal", "synchronized"),
@@ -159,23 +107,10 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
         "live",
     ),
     number("sync_queue_size", 10, 1, 1000, "synchronized: images kept waiting per side.", "live"),
-    number(
-        "max_pixels",
-        40_000_000,
-        4096,
-        1_000_000_000,
-        "Images with more pixels are refused; smaller ones are reduced as far as needed.",
-        "live",
-    ),
-    number(
-        "significant_bits",
-        16,
-        8,
-        16,
-        "Bits that a 16-bit camera fills; the value is shifted down to 8 bits.",
-        "live",
-    ),
-    # --- the output ---
+    *IMAGES,
+)
+
+_OUTPUT = (
     choice(
         "reference",
         ("auto", *REFERENCES["temporal"], *REFERENCES["synchronized"]),
@@ -194,29 +129,18 @@ PARAMETERS: tuple[ParameterSpec, ...] = (
     ),
 )
 
-SPECS: Mapping[str, ParameterSpec] = {spec.name: spec for spec in PARAMETERS}
 
-
-def defaults() -> dict[str, Value]:
-    """Name -> default value of every parameter."""
-    return {spec.name: spec.default for spec in PARAMETERS}
-
-
-def refusal(values: Mapping[str, object]) -> str | None:
-    """Why this complete set of values is not allowed, or None. Names must be known."""
-    for name, value in values.items():
-        reason = SPECS[name].refusal(value)
-        if reason is not None:
-            return reason
-    if 0 < int(values["max_side"]) < SMALLEST_SIDE:  # type: ignore[call-overload]
+def _side_is_enough(values: Mapping[str, Any]) -> str | None:
+    if 0 < values["max_side"] < SMALLEST_SIDE:
         return (
             f"parameter max_side: {values['max_side']} is out of range; allowed is 0 (the "
             f"preset's) or an integer from {SMALLEST_SIDE} to 4096"
         )
-    low, high = values["min_dt"], values["max_dt"]
-    if low > high:  # type: ignore[operator]
-        return f"parameters min_dt and max_dt: {low} s > {high} s; allowed is min_dt <= max_dt"
-    allowed = ("auto", *REFERENCES[str(values["pairing"])])
+    return None
+
+
+def _reference_exists(values: Mapping[str, Any]) -> str | None:
+    allowed = ("auto", *REFERENCES[values["pairing"]])
     if values["reference"] not in allowed:
         return (
             f"parameter reference: '{values['reference']}' does not exist with pairing "
@@ -225,23 +149,12 @@ def refusal(values: Mapping[str, object]) -> str | None:
     return None
 
 
+TABLE = ParameterTable(
+    (*PROCESS, *_MODEL, *_INPUT, *_OUTPUT), _side_is_enough, times_in_order, _reference_exists
+)
+
+
 def reference_of(values: Mapping[str, object]) -> str:
     """The reference image that these values mean: current, previous, left or right."""
     reference = str(values["reference"])
     return REFERENCES[str(values["pairing"])][0] if reference == "auto" else reference
-
-
-def listing() -> str:
-    """The table as text, for a terminal."""
-    lines = []
-    for spec in PARAMETERS:
-        shown = str(spec.default).lower() if isinstance(spec.default, bool) else spec.default
-        lines.append(f"{spec.name} ({spec.type_name}, default {shown})")
-        lines.append(f"    {spec.description}")
-        lines.append(f"    Allowed: {spec.allowed_text}. May change {when_text(spec)}.")
-    return "\n".join(lines)
-
-
-def when_text(spec: ParameterSpec) -> str:
-    """When the parameter may change, in words."""
-    return CHANGEABLE_TEXT[spec.changeable]

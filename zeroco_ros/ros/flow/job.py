@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zeroco_ros.errors import ImageError
-from zeroco_ros.ros import params
+from zeroco_ros.ros.flow.parameters import reference_of
 
 if TYPE_CHECKING:
+    from zeroco_ros.estimate.flow import FlowEstimator
+    from zeroco_ros.ros.flow.outputs import FlowOutputs
     from zeroco_ros.ros.frames import Frame, FramePair
     from zeroco_ros.ros.journal import Journal
     from zeroco_ros.ros.metrics import Metrics
     from zeroco_ros.ros.model import RunningModel
-    from zeroco_ros.ros.outputs import FlowOutputs
 
 
 class FlowJob:
@@ -28,7 +28,7 @@ class FlowJob:
 
     def __init__(
         self,
-        model: RunningModel,
+        model: RunningModel[FlowEstimator],
         outputs: FlowOutputs,
         journal: Journal,
         metrics: Metrics,
@@ -50,7 +50,7 @@ class FlowJob:
         values = self._values()
         # The reference is the estimator's target. Its flow leads from the target to the source;
         # topics say the motion from first (previous, left) to second (current, right).
-        backwards = params.reference_of(values) in ("current", "right")
+        backwards = reference_of(values) in ("current", "right")
         target, source = (pair.second, pair.first) if backwards else (pair.first, pair.second)
         encoded = self._encode(target), self._encode(source)
         if None in encoded or not self._comparable(*encoded, values):
@@ -64,10 +64,8 @@ class FlowJob:
         if not (np.isfinite(flow).all() and np.isfinite(result.confidence).all()):
             self._journal.non_finite("the flow has values that are not finite")
             return
-        if self._outputs.publish(flow, result, target.header):
-            self._metrics.add("out")
-            self._metrics.output_rate.tick()
-            self._metrics.latency.add(time.monotonic() - pair.second.arrival)
+        if self._outputs.publish_flow(flow, result, target.header):
+            self._metrics.published(pair.second.arrival)
 
     def _encode(self, frame: Frame) -> Any:
         """None where the frame holds no usable image; told once, though it is in two pairs."""

@@ -1,14 +1,15 @@
-"""FlowNode: a managed node that turns camera frames into flow topics.
+"""ManagedNode: what every node of this package is, whatever it computes.
 
 configure loads the model, activate subscribes, deactivate and cleanup undo both. Callbacks run in
-the executor's thread (checks and pairing, all short), flow is computed on one worker thread.
+the executor's thread (checks and pairing, all short), the work is done on one worker thread. What
+a configured node consists of is its `Pipeline`.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -17,22 +18,23 @@ from zeroco_ros.errors import ZerocoError
 from zeroco_ros.ros.autostart import Autostart
 from zeroco_ros.ros.diagnostics import Condition, DiagnosticsTopic
 from zeroco_ros.ros.journal import Journal
-from zeroco_ros.ros.metrics import Metrics
+from zeroco_ros.ros.metrics import COUNTERS, Metrics
 from zeroco_ros.ros.model import free_memory
 from zeroco_ros.ros.parameter_server import ParameterServer
-from zeroco_ros.ros.pipeline import FlowPipeline
+from zeroco_ros.ros.parameter_table import ParameterTable
+from zeroco_ros.ros.pipeline import Pipeline
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 POLL = 0.2  # seconds between looks at who subscribes, where no event tells
 
-Transition = Callable[["FlowNode", LifecycleState], TransitionCallbackReturn]
+Transition = Callable[["ManagedNode", LifecycleState], TransitionCallbackReturn]
 
 
 def _told(transition: Transition) -> Transition:
     """rclpy turns an exception into the error transition without a word: log it first."""
 
     @functools.wraps(transition)
-    def wrapped(node: FlowNode, state: LifecycleState) -> TransitionCallbackReturn:
+    def wrapped(node: ManagedNode, state: LifecycleState) -> TransitionCallbackReturn:
         try:
             return transition(node, state)
         except Exception as error:
@@ -46,7 +48,7 @@ def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
     """Never an exception out of a callback: the node goes on, and says what happened."""
 
     @functools.wraps(callback)
-    def wrapped(node: FlowNode, *arguments: Any) -> None:
+    def wrapped(node: ManagedNode, *arguments: Any) -> None:
         try:
             callback(node, *arguments)
         except Exception as error:
@@ -55,33 +57,44 @@ def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-class FlowNode(LifecycleNode):
+class ManagedNode(LifecycleNode):
     """See the module. Raises ConfigError when a parameter given at start is not allowed.
+
+    A node names its TASK (diagnostics show it), its parameter TABLE and its COUNTERS, and builds
+    its pipeline.
 
     state: the lifecycle label. finished: shut down, nothing is left to spin for. loading: inside
     configure, where a signal may interrupt. stopping: set from outside when the process ends.
     """
 
-    def __init__(self, name: str = "flow_node", **options: Any) -> None:
+    TASK: ClassVar[str]
+    TABLE: ClassVar[ParameterTable]
+    COUNTERS: ClassVar[tuple[str, ...]] = COUNTERS
+
+    def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
         self.state = "unconfigured"
         self.finished = self.loading = self.stopping = False
-        self.metrics = Metrics()
+        self.metrics = Metrics(self.COUNTERS)
         self.journal = Journal(self.get_logger(), self.metrics)
-        self._pipeline: FlowPipeline | None = None
+        self._pipeline: Pipeline[Any] | None = None
         self._configure_error = ""
         self.parameters = ParameterServer(
-            self, state=lambda: self.state, applied=self._parameters_changed
+            self, self.TABLE, state=lambda: self.state, applied=self._parameters_changed
         )
         for line in self.parameters.unknown_names():
             self.get_logger().warning(line)
-        self._diagnostics = DiagnosticsTopic(self, self.metrics)
+        self._diagnostics = DiagnosticsTopic(self, self.TASK, self.metrics)
         steady = Clock(clock_type=ClockType.STEADY_TIME)  # timers that /clock cannot stop
         period = float(self.parameters.values["diagnostics_period"])
         self.create_timer(period, self._report, clock=steady)
-        self.create_timer(POLL, self._follow_subscribers, clock=steady)
+        self.create_timer(POLL, self._poll, clock=steady)
         if self.parameters.values["autostart"]:
             Autostart(self)
+
+    def build_pipeline(self) -> Pipeline[Any]:
+        """The configured half of the node. Raises ZerocoError, and leaves nothing behind then."""
+        raise NotImplementedError
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, prepare the topics; FAILURE with one line that says what to do."""
@@ -89,7 +102,7 @@ class FlowNode(LifecycleNode):
         self.get_logger().info(f"loading weights '{self.parameters.values['weights']}'")
         self.loading = True
         try:
-            self._pipeline = FlowPipeline(self, self.parameters, self.journal, self.metrics)
+            self._pipeline = self.build_pipeline()
         except Exception as error:
             if not self.stopping:
                 self._explain(error)
@@ -157,9 +170,10 @@ class FlowNode(LifecycleNode):
         self.metrics.last_error = self._configure_error
         self.get_logger().error(f"cannot configure: {self._configure_error}")
 
-    def _follow_subscribers(self) -> None:
+    @_guarded
+    def _poll(self) -> None:
         if self._pipeline is not None:
-            self._pipeline.follow_subscribers()
+            self._pipeline.poll()
 
     @_guarded
     def _parameters_changed(self, names: set[str]) -> None:
@@ -182,9 +196,12 @@ class FlowNode(LifecycleNode):
                 input_timeout=float(self.parameters.values["input_timeout"]),
                 incompatible=self.journal.incompatible_text,
                 topics=pipeline.topics if pipeline else {},
+                cameras=pipeline.cameras if pipeline else (),
                 listening_for=pipeline.listening_for if pipeline else None,
                 wanted=pipeline.wanted if pipeline else (),
                 queue=pipeline.queue if pipeline else 0,
                 model=pipeline.model.facts if pipeline else {},
+                complaints=pipeline.complaints() if pipeline else (),
+                facts=pipeline.facts() if pipeline else {},
             )
         )

@@ -1,0 +1,1 @@
+"""What is peculiar to flow_node: its parameters, inputs, job and outputs."""

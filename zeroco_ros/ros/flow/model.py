@@ -1,0 +1,54 @@
+"""From flow_node's parameters to a running flow estimator."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from zeroco_ros.ros.model import RunningModel, load_network
+
+if TYPE_CHECKING:
+    from zeroco_ros.estimate.config import FlowConfig
+    from zeroco_ros.estimate.flow import FlowEstimator
+
+
+def load_model(values: Mapping[str, Any]) -> RunningModel[FlowEstimator]:
+    """Load the network and set up the estimator that these parameter values describe.
+
+    Raises WeightsError, ConfigError or BackendError (also when torch is missing), whose text
+    names what was given, what is allowed and what to do.
+    """
+    network = load_network(values)
+    from zeroco_ros.estimate.flow import FlowEstimator
+
+    estimator = FlowEstimator.from_backend(
+        network.backend, flow_config(values), metadata=network.file.metadata
+    )
+    return network.running(estimator)
+
+
+def flow_config(values: Mapping[str, Any]) -> FlowConfig:
+    """The preset with what the parameters change of it. Raises ConfigError."""
+    from zeroco_ros.estimate.config import preset
+
+    # The node itself refuses images above its parameter max_pixels, which may change at any time.
+    changes: dict[str, Any] = {"max_pixels": 1_000_000_000}
+    if values["max_side"]:
+        changes.update(size=None, max_side=values["max_side"])
+    if values["beta"]:
+        changes["beta"] = values["beta"]
+    for name in ("correlation", "head", "refine"):
+        if values[name] != "preset":
+            changes[name] = values[name]
+    for name in ("reciprocity", "alignment", "register_fix"):
+        if values[name] != "preset":
+            changes[name] = values[name] == "enabled"
+    if values["zoom"] != "preset":
+        changes["zoom"] = zoom_ratios(values["zoom"])
+    return dataclasses.replace(preset(values["preset"]), **changes)
+
+
+def zoom_ratios(text: str) -> tuple[int, ...]:
+    """'none' -> (), '2 3' or '2, 3' -> (2, 3)."""
+    return () if text == "none" else tuple(int(part) for part in text.replace(",", " ").split())

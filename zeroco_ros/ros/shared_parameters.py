@@ -1,0 +1,95 @@
+"""Parameters that more than one node has: the process, the network, the camera. No rclpy here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from zeroco_ros.ros.parameter_spec import ParameterSpec, choice, number
+
+PROCESS: tuple[ParameterSpec, ...] = (
+    ParameterSpec(
+        "autostart",
+        True,
+        "Configure and activate by itself; false waits for the lifecycle services.",
+        "start",
+    ),
+    number(
+        "diagnostics_period", 1.0, 0.05, 60.0, "Seconds between messages on /diagnostics.", "start"
+    ),
+    number(
+        "input_timeout",
+        5.0,
+        0.1,
+        3600.0,
+        "Seconds without an image, while one is wanted, until diagnostics warn.",
+        "live",
+    ),
+)
+
+NETWORK: tuple[ParameterSpec, ...] = (
+    ParameterSpec(
+        "weights",
+        "default",
+        "Name of shipped weights or path of a model file.",
+        "configure",
+        pattern=r"\S(.*\S)?",
+        pattern_text="a name of shipped weights or a path",
+    ),
+    choice(
+        "device",
+        ("auto", "cpu", "cuda"),
+        "Where the network runs; auto takes the GPU when there is one.",
+        "configure",
+    ),
+    choice(
+        "precision",
+        ("auto", "fp32", "bf16", "fp16"),
+        "Number format of the network; auto takes what is fast on the device.",
+        "configure",
+    ),
+    number(
+        "threads",
+        0,
+        0,
+        256,
+        "CPU threads of the network; 0 leaves it to the library.",
+        "configure",
+    ),
+)
+
+TRANSPORT: tuple[ParameterSpec, ...] = (
+    choice(
+        "image_transport",
+        ("raw", "compressed"),
+        "raw reads <topic>, compressed reads <topic>/compressed.",
+        "configure",
+    ),
+)
+
+IMAGES: tuple[ParameterSpec, ...] = (
+    number(
+        "max_pixels",
+        40_000_000,
+        4096,
+        1_000_000_000,
+        "Images with more pixels are refused; smaller ones are reduced as far as needed.",
+        "live",
+    ),
+    number(
+        "significant_bits",
+        16,
+        8,
+        16,
+        "Bits that a 16-bit camera fills; the value is shifted down to 8 bits.",
+        "live",
+    ),
+)
+
+
+def times_in_order(values: Mapping[str, Any]) -> str | None:
+    """The rule of nodes with min_dt and max_dt."""
+    low, high = values["min_dt"], values["max_dt"]
+    if low > high:
+        return f"parameters min_dt and max_dt: {low} s > {high} s; allowed is min_dt <= max_dt"
+    return None

@@ -28,11 +28,14 @@ ALLOWED: dict[str, set[str]] = {
     "estimate": _CORE,
     "stream": {"errors"},
     "bag": {"errors", "media"},
+    "sequence": {"errors", "media", "geometry", "bag"},
     "evaluation": _STUDIO,
     "training": _STUDIO,
     "ros": _STUDIO | {"stream", "bag"},
-    "demo": _STUDIO | {"stream", "bag", "ros", "evaluation", "training"},
-    "commands": _STUDIO | {"stream", "bag", "ros", "evaluation", "training", "demo"},
+    "demo": _STUDIO | {"stream", "bag", "ros", "evaluation", "training", "sequence"},
+    "commands": _STUDIO
+    | {"stream", "bag", "ros", "evaluation", "training", "demo"}
+    | {"sequence"},
     "cli": {"errors", "commands", "__init__"},
 }
 # Third-party modules that only these rooms may touch: a robot without them imports the rest.

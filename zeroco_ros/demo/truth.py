@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from zeroco_ros.bag.camera_topics import best_match
 from zeroco_ros.bag.geometry_records import POSE_STAMPED, camera_info, pose
 from zeroco_ros.bag.images import IMAGE, decode_image, header_stamp
 from zeroco_ros.bag.reader import BagReader
-from zeroco_ros.demo.source import CameraSource, best_match
+from zeroco_ros.demo.source import CameraSource
 
 Flow = npt.NDArray[np.float32]
 

@@ -1,0 +1,1 @@
+"""A moving camera's recording: frames, calibration and poses from a bag, a video or a folder."""

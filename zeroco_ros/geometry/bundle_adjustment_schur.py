@@ -1,0 +1,195 @@
+"""The normal equations of dense bundle adjustment: the inverse depths eliminated, and covariances.
+
+With H the Hessian of the cameras, C the (diagonal) one of the inverse depths and E between them,
+the cameras' system is S = H - E C^-1 E^T. S is summed from small matrices per source frame in edge
+coordinates, so that E is never laid out for all cameras.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zeroco_ros.geometry.bundle_adjustment_linear import Linear
+from zeroco_ros.geometry.bundle_adjustment_problem import Problem, State
+from zeroco_ros.geometry.bundle_adjustment_se3 import inverse, se3_exp
+
+FLOOR = 1e-12  # least eigenvalue, relative, of a system that is inverted for its covariance
+
+
+@dataclass(frozen=True)
+class Step:
+    """Change of the cameras' unknowns (D,) float64 and of the inverse depths (N, P), and the
+    decrease of the cost that the linear model expects.
+    """
+
+    cameras: Tensor
+    depths: Tensor
+    expected: float
+
+
+@dataclass(frozen=True)
+class Damping:
+    """Added to H (D, D) and to the diagonal C (N, P)."""
+
+    cameras: Tensor
+    depths: Tensor
+
+
+def hessian_of(linear: Linear) -> Tensor:
+    """H (D, D) of the cameras' unknowns, the depths held."""
+    turned = linear.transport.mT @ linear.hessian @ linear.transport
+    return turned.sum(0) + linear.pose_hessian
+
+
+def gradient_of(linear: Linear) -> Tensor:
+    """Downhill gradient (D,) of the cameras' unknowns."""
+    parts = linear.transport.mT @ linear.gradient.unsqueeze(-1)
+    return parts.sum(0).squeeze(-1) + linear.pose_gradient
+
+
+def reciprocal(curvature: Tensor, held: Tensor | None = None) -> Tensor:
+    """1 / C, and zero where nothing is known or the depth is held."""
+    none = curvature <= 0 if held is None else (curvature <= 0) | held
+    return curvature.reciprocal().masked_fill_(none, 0)
+
+
+def edge_rows(problem: Problem, linear: Linear, first: int, end: int) -> Tensor:
+    """(edges * k, D): the cameras' unknowns to those of a group's edges, stacked."""
+    return linear.transport[first:end].reshape(-1, problem.unknowns)
+
+
+def eliminate(
+    problem: Problem, linear: Linear, inverse_c: Tensor, slope: Tensor
+) -> tuple[Tensor, Tensor]:
+    """What the depths take from the cameras' system: E C^-1 E^T (D, D) and E C^-1 b (D,)."""
+    D = problem.unknowns
+    taken, moved = torch.zeros(D, D).double(), torch.zeros(D).double()
+    if not linear.cross or D == 0:
+        return taken, moved
+    for (frame, first, end), cross in zip(problem.groups, linear.cross, strict=True):
+        stack = cross.flatten(0, 1)
+        scaled = stack * inverse_c[frame]
+        turn = edge_rows(problem, linear, first, end)
+        taken += turn.mT @ (scaled @ stack.mT).double() @ turn
+        moved += turn.mT @ (scaled @ slope[frame]).double()
+    return taken, moved
+
+
+def back_substitute(
+    problem: Problem, linear: Linear, cameras: Tensor, inverse_c: Tensor, slope: Tensor
+) -> Tensor:
+    """Changes (N, P) of the inverse depths, given those of the cameras (D,)."""
+    right = slope.clone()
+    if len(cameras) and linear.cross:
+        for (frame, first, end), cross in zip(problem.groups, linear.cross, strict=True):
+            edge = edge_rows(problem, linear, first, end) @ cameras
+            right[frame] -= edge.to(cross.dtype) @ cross.flatten(0, 1)
+    return right.mul_(inverse_c)
+
+
+def solve(
+    problem: Problem,
+    state: State,
+    linear: Linear,
+    damping: Damping,
+    *,
+    held: Tensor | None = None,
+) -> Step | None:
+    """One damped Gauss-Newton step; None if the damped system is not positive definite.
+
+    held: (N, P) bool, inverse depths that stay.
+    """
+    H, v = hessian_of(linear), gradient_of(linear)
+    inverse_c = reciprocal(linear.curvature + damping.depths, held)
+    if not problem.options.refine_depths:
+        inverse_c.zero_()
+    cameras = torch.zeros_like(v)
+    if problem.unknowns:
+        taken, moved = eliminate(problem, linear, inverse_c, linear.slope)
+        system = H - taken + hold_scale(problem, state, H) + damping.cameras
+        factor, failed = torch.linalg.cholesky_ex(system)
+        if bool(failed) or not bool(factor.isfinite().all()):
+            return None
+        cameras = torch.cholesky_solve((v - moved).unsqueeze(1), factor).squeeze(1)
+    depths = back_substitute(problem, linear, cameras, inverse_c, linear.slope)
+    expected = 0.5 * float(cameras @ v + (depths * linear.slope).sum(-1).double().sum())
+    return Step(cameras, depths, expected)
+
+
+def hold_scale(problem: Problem, state: State, H: Tensor) -> Tensor:
+    """A stiff spring (D, D) against the direction in which only the scale of the world changes."""
+    D = problem.unknowns
+    spring = torch.zeros(D, D).double()
+    direction = scale_direction(problem, state)
+    if not problem.hold_scale or direction is None:
+        return spring
+    return 1e4 * (direction @ H @ direction) * torch.outer(direction, direction)
+
+
+def scale_direction(problem: Problem, state: State) -> Tensor | None:
+    """Unit vector (D,): the cameras move away from the first one; None if all are at one place."""
+    c2w = inverse(state.w2c)
+    arm = c2w[:, :3, 3] - c2w[0, :3, 3]
+    twist = -(c2w[:, :3, :3].mT @ arm.unsqueeze(-1)).squeeze(-1)
+    direction = torch.zeros(problem.unknowns).double()
+    free = problem.column >= 0
+    direction[: 6 * problem.free].view(-1, 6)[problem.column[free], :3] = twist[free]
+    norm = float(direction.norm())
+    return direction / norm if norm > 0 else None
+
+
+def retract(problem: Problem, state: State, step: Step) -> State:
+    """The state after a step, inverse depths kept within their bounds."""
+    free = problem.column >= 0
+    twist = torch.zeros(len(state.w2c), 6, dtype=torch.float64)
+    twist[free] = step.cameras[: 6 * problem.free].view(-1, 6)[problem.column[free]]
+    log_focal = state.log_focal
+    if problem.options.refine_focal:
+        log_focal += float(step.cameras[-1])
+    depths = state.inverse_depth
+    if problem.options.refine_depths:
+        depths = (depths + step.depths).clamp_(*problem.options.inverse_depth_range)
+    return State(se3_exp(twist) @ state.w2c, depths, log_focal)
+
+
+def covariances(problem: Problem, state: State, linear: Linear) -> tuple[Tensor, Tensor, int]:
+    """Covariance (D, D) of the cameras' unknowns, variance (N, P) of the inverse depths, and the
+    number of directions of the cameras that nothing decides.
+
+    Both are marginal: a pose's covariance contains that the depths are not known, a depth's
+    variance that the poses are not. What nothing decides has an infinite or a huge variance.
+    """
+    inverse_c = reciprocal(linear.curvature)
+    if not problem.options.refine_depths:
+        inverse_c = torch.zeros_like(inverse_c)
+    root, undecided = torch.zeros(0, 0).double(), 0
+    if problem.unknowns:
+        H = hessian_of(linear)
+        taken, _ = eliminate(problem, linear, inverse_c, linear.slope)
+        root, undecided = inverse_root(H - taken + hold_scale(problem, state, H), H.diagonal())
+    variance = linear.curvature.double().reciprocal()
+    if not problem.options.refine_depths:
+        return root @ root.mT, torch.zeros_like(variance), undecided
+    if problem.unknowns:
+        for (frame, first, end), cross in zip(problem.groups, linear.cross, strict=True):
+            turn = edge_rows(problem, linear, first, end) @ root
+            spread = turn.mT.to(cross.dtype) @ cross.flatten(0, 1)
+            variance[frame] += (spread * inverse_c[frame]).square_().sum(0)
+    return root @ root.mT, variance, undecided
+
+
+def inverse_root(system: Tensor, scale: Tensor) -> tuple[Tensor, int]:
+    """R (D, D) with R R^T the inverse of a positive semidefinite system, and its number of null
+    directions. The system is scaled by the diagonal `scale`, which makes "null" unit-free.
+    """
+    known = scale > 0
+    length = torch.where(known, scale, torch.ones_like(scale)).rsqrt()
+    scaled = system * length[:, None] * length
+    scaled = 0.5 * (scaled + scaled.mT)
+    values, vectors = torch.linalg.eigh(scaled)
+    null = values < FLOOR
+    root = length[:, None] * vectors * values.clamp(min=FLOOR).rsqrt()
+    return root, int(null.sum())

@@ -1,0 +1,294 @@
+"""The pose between two images from dense correspondences, and an honest word on what it is worth.
+
+Candidates (`epipolar_candidates`) are refined on all correspondences (`epipolar_refinement`); the
+best one is then held against simpler explanations: nothing moved (static), the camera only turned
+(rotation), nothing fits (degenerate). The scale of the translation cannot be seen in two images.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import ConfigError
+from .epipolar_candidates import (
+    SAMPLED,
+    Pose,
+    essential_poses,
+    homography_poses,
+    in_front,
+    rotation_poses,
+    rotation_start,
+)
+from .epipolar_refinement import (
+    Matches,
+    PoseFit,
+    epipolar_errors,
+    refine_pose,
+    refine_rotation,
+    robust_cost,
+    rotation_errors,
+    weighted_median,
+)
+from .transforms import rotation_angle
+
+Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Kind = Literal["general", "rotation", "static", "degenerate"]
+
+# A match counts as agreeing up to this many robust sigmas.
+INLIER_SIGMAS = 3.0
+# Two poses are told apart where the worse one's robust cost is this much higher.
+TELLING = 1.05
+# A plane explains at least this share of the matches.
+PLANAR_SHARE = 0.9
+
+
+@dataclass(frozen=True)
+class EpipolarOptions:
+    """When to believe what; distances in pixels.
+
+    static_px: three quarters of the pixels moved less: nothing moved.
+    parallax_px: the least median parallax, above the noise, that shows a translation.
+    parallax_sigmas: the same in units of the matches' noise.
+    sigma_px: noise above which the matches are not believed to belong together.
+    min_matches, min_inliers, min_in_front: number of matches, share of agreeing ones, share of
+        those in front of both cameras, below which the pose is not believed.
+    max_matches: a random part of more is used for the fit (all are judged).
+    area: pixels per independent match; the errors of neighboring pixels of a dense flow are alike,
+        so that N pixels are worth N / area. Scales the covariance, nothing else.
+    """
+
+    static_px: float = 0.5
+    parallax_px: float = 0.75
+    parallax_sigmas: float = 1.5
+    sigma_px: float = 5.0
+    min_matches: int = 30
+    min_inliers: float = 0.4
+    min_in_front: float = 0.7
+    max_matches: int = 20_000
+    area: float = 64.0
+
+
+@dataclass(frozen=True)
+class RelativePose:
+    """The pose T_1_from_0 between two images: X1 = R X0 + s t with an unknown length s > 0.
+
+    kind: "general": R and t hold. "rotation": R holds, the translation is too short to be seen.
+        "static": neither is seen. "degenerate": nothing is known (too few matches, no agreement).
+    R: (3, 3). t: (3,) unit vector; zeros unless kind is "general". R is the identity when static
+        or degenerate.
+    inliers: (N,) bool, matches that agree with the model of this kind.
+    covariance: (6, 6) of (t, rotation vector), order x y z rot_x rot_y rot_z, in image 1's camera:
+        true R = exp(rotation vector) R. Rank 5 when general: t has no length. Without translation
+        its block is the identity (nothing known); degenerate: all of it.
+    parallax_px: median distance over the inliers that the rotation R alone leaves unexplained.
+    rotation_px: the same for the rotation that explains most.
+    noise_px: robust standard deviation of the matches about the model, one axis, at weight 1.
+    planar: one plane explains nearly all matches.
+    alternative: another pose (R, t) that explains them as well (a plane seen twice); decide by
+        other knowledge, such as the motion before. None if there is none.
+    """
+
+    R: Array
+    t: Array
+    inliers: BoolArray
+    covariance: Array
+    parallax_px: float
+    rotation_px: float
+    noise_px: float
+    kind: Kind
+    planar: bool = False
+    alternative: tuple[Array, Array] | None = None
+
+
+def relative_pose(
+    points0: npt.ArrayLike,
+    points1: npt.ArrayLike,
+    K0: npt.ArrayLike,
+    K1: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    *,
+    guess: npt.ArrayLike | None = None,
+    options: EpipolarOptions | None = None,
+) -> RelativePose:
+    """The pose between two images from correspondences points0 (N, 2) to points1 (N, 2), pixels.
+
+    K0, K1: (3, 3), no distortion. weights: (N,), relative inverse variances of the matches; 0 or
+    not finite: not used. points0 count as exact (pixels of a dense flow), points1 as measured.
+    guess: (4, 4) T_1_from_0 from elsewhere, one more start. Deterministic. Never raises for bad
+    matches (the kind says it); ConfigError for shapes that do not fit.
+    """
+    settings = options or EpipolarOptions()
+    target, source = np.asarray(points0, dtype=np.float64), np.asarray(points1, dtype=np.float64)
+    first, second = np.asarray(K0, dtype=np.float64), np.asarray(K1, dtype=np.float64)
+    w = np.ones(len(target)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if target.ndim != 2 or target.shape[1] != 2 or source.shape != target.shape:
+        raise ConfigError(f"matches need shapes (N, 2), got {target.shape} and {source.shape}")
+    if w.shape != target.shape[:1] or first.shape != (3, 3) or second.shape != (3, 3):
+        raise ConfigError(f"weights {w.shape} K0 {first.shape} K1 {second.shape} do not fit")
+    used = np.isfinite(target).all(axis=1) & np.isfinite(source).all(axis=1)
+    used &= np.isfinite(w) & (w > 0)
+    if used.sum() < settings.min_matches:
+        return _unknown(len(target))
+    rays = np.column_stack([target[used], np.ones(used.sum())]) @ np.linalg.inv(first).T
+    matches = Matches(rays, source[used], second, w[used] / w[used].max())
+    found = _pose(matches, None if guess is None else np.asarray(guess, np.float64), settings)
+    inliers = np.zeros(len(target), dtype=bool)
+    inliers[used] = found.inliers
+    return RelativePose(**{**vars(found), "inliers": inliers})
+
+
+def _pose(everything: Matches, guess: Array | None, options: EpipolarOptions) -> RelativePose:
+    draw = np.random.default_rng(0)
+    matches = _part(everything, options.max_matches, draw)
+    motion = np.linalg.norm(rotation_errors(np.eye(3), everything), axis=1)
+    if _quantile(motion, everything.weights, 0.75) < options.static_px:
+        return _static(everything, motion, options)
+    few = _part(matches, SAMPLED, draw)
+    turn = refine_rotation(rotation_start(few), matches, 5)
+    fit, alternative, planar = _best(few, matches, turn.R, guess)
+    errors = epipolar_errors(fit.R, fit.t, everything)
+    # A match of weight w has the sigma of the fit over the root of w.
+    limit = INLIER_SIGMAS * fit.sigma / np.sqrt(everything.weights)
+    inliers = np.abs(errors) <= limit
+    rest = np.linalg.norm(rotation_errors(turn.R, everything), axis=1)
+    share = float(everything.weights[inliers].sum() / everything.weights.sum())
+    if fit.sigma > options.sigma_px or share < options.min_inliers:
+        return _unknown(len(inliers))
+    shown = weighted_median(rest[inliers], everything.weights[inliers])
+    # Noise alone has a median length of sqrt(2 ln 2) sigma in two dimensions.
+    excess = np.sqrt(max(shown**2 - 2 * np.log(2) * fit.sigma**2, 0))
+    if excess < max(options.parallax_px, options.parallax_sigmas * fit.sigma):
+        covariance = np.eye(6)
+        covariance[3:, 3:] = np.linalg.pinv(turn.information)
+        covariance[3:, 3:] *= _repeated(matches, everything, options)
+        agree = rest * np.sqrt(everything.weights / 2) <= INLIER_SIGMAS * turn.sigma
+        return RelativePose(
+            turn.R, np.zeros(3), agree, covariance, shown, shown, turn.sigma, "rotation"
+        )
+    moving = inliers & (rest > limit)
+    front = in_front(fit.R, fit.t, everything)
+    if moving.any() and front[moving].mean() < options.min_in_front:
+        return _unknown(len(inliers))
+    own = np.linalg.norm(rotation_errors(fit.R, everything), axis=1)
+    parallax = weighted_median(own[inliers], everything.weights[inliers])
+    return RelativePose(
+        fit.R,
+        fit.t,
+        inliers,
+        _covariance(fit, _repeated(matches, everything, options)),
+        parallax,
+        shown,
+        fit.sigma,
+        "general",
+        planar,
+        alternative,
+    )
+
+
+def _best(
+    few: Matches, matches: Matches, turn: Array, guess: Array | None
+) -> tuple[PoseFit, Pose | None, bool]:
+    """The best refined pose, a different one that is as good, and whether a plane explains all."""
+    starts = essential_poses(few) + rotation_poses(turn, few)
+    if guess is not None and np.linalg.norm(guess[:3, 3]) > 0:
+        starts.append((guess[:3, :3], guess[:3, 3] / np.linalg.norm(guess[:3, 3])))
+    flat, share = homography_poses(few)
+    fits = [refine_pose(R, t, few, 8) for R, t in starts + flat]
+    scale = min(fit.sigma for fit in fits)
+    ranked = sorted(fits, key=lambda fit: _judged(fit, few, scale))
+    best = refine_pose(ranked[0].R, ranked[0].t, matches)
+    best = _facing(best, matches)
+    planar = share >= PLANAR_SHARE * float(_agreeing(best, few, best.sigma).mean())
+    if not planar:
+        return best, None, planar
+    for other in ranked[1:]:
+        rival = _facing(other, few)
+        if _differ(best, rival) and _judged(rival, few, scale) < TELLING * _judged(
+            best, few, scale
+        ):
+            again = _facing(refine_pose(rival.R, rival.t, matches), matches)
+            return best, (again.R, again.t), planar
+    return best, None, planar
+
+
+def _judged(fit: PoseFit, matches: Matches, sigma: float) -> float:
+    """Robust cost of a fit at a common scale; points behind the cameras count against it."""
+    errors = epipolar_errors(fit.R, fit.t, matches)
+    near = np.linalg.norm(rotation_errors(fit.R, matches), axis=1) < INLIER_SIGMAS * sigma
+    counted = _agreeing(fit, matches, sigma) & ~near
+    front = in_front(fit.R, fit.t, matches)[counted].mean() if counted.any() else 1.0
+    return robust_cost(errors, matches.weights, sigma) + 4.0 * float(min(front, 1 - front))
+
+
+def _agreeing(fit: PoseFit, matches: Matches, sigma: float) -> BoolArray:
+    errors = np.abs(epipolar_errors(fit.R, fit.t, matches))
+    return np.asarray(errors * np.sqrt(matches.weights) <= INLIER_SIGMAS * sigma)
+
+
+def _facing(fit: PoseFit, matches: Matches) -> PoseFit:
+    """The same fit with the side of t that puts most points in front of both cameras."""
+    agree = _agreeing(fit, matches, fit.sigma)
+    sides = [in_front(fit.R, side * fit.t, matches)[agree].sum() for side in (1.0, -1.0)]
+    if sides[0] >= sides[1]:
+        return fit
+    return PoseFit(fit.R, -fit.t, fit.sigma, fit.basis, _turned(fit.information))
+
+
+def _turned(information: Array) -> Array:
+    side = np.diag([1.0, 1, 1, -1, -1])
+    return np.asarray(side @ information @ side)
+
+
+def _differ(first: PoseFit, second: PoseFit) -> bool:
+    apart = np.arccos(np.clip(first.t @ second.t, -1, 1))
+    turned = float(rotation_angle(first.R.T @ second.R))
+    return bool(apart > np.deg2rad(5) or turned > np.deg2rad(1))
+
+
+def _covariance(fit: PoseFit, area: float) -> Array:
+    """(6, 6) of (t, rotation vector) from the information (5, 5) of (rotation vector, basis)."""
+    inner = np.linalg.pinv(fit.information, hermitian=True) * area
+    lift = np.zeros((6, 5))
+    lift[:3, 3:] = fit.basis
+    lift[3:, :3] = np.eye(3)
+    return np.asarray(lift @ inner @ lift.T)
+
+
+def _static(matches: Matches, motion: Array, options: EpipolarOptions) -> RelativePose:
+    few = _part(matches, SAMPLED, np.random.default_rng(0))
+    turn = refine_rotation(np.eye(3), few)
+    covariance = np.eye(6)
+    covariance[3:, 3:] = np.linalg.pinv(turn.information) * _repeated(few, matches, options)
+    middle = weighted_median(motion, matches.weights)
+    inliers = motion <= max(options.static_px, INLIER_SIGMAS * np.sqrt(2) * turn.sigma)
+    return RelativePose(
+        np.eye(3), np.zeros(3), inliers, covariance, middle, middle, turn.sigma, "static"
+    )
+
+
+def _unknown(count: int) -> RelativePose:
+    nothing = np.zeros(count, dtype=bool)
+    none = float("nan")
+    return RelativePose(np.eye(3), np.zeros(3), nothing, np.eye(6), none, none, none, "degenerate")
+
+
+def _part(matches: Matches, count: int, draw: np.random.Generator) -> Matches:
+    if len(matches.rays) <= count:
+        return matches
+    return matches.subset(np.sort(draw.choice(len(matches.rays), count, replace=False)))
+
+
+def _repeated(used: Matches, everything: Matches, options: EpipolarOptions) -> float:
+    """How many of the matches of a fit count as one, their errors being alike."""
+    return max(1.0, options.area * len(used.rays) / len(everything.rays))
+
+
+def _quantile(values: Array, weights: Array, share: float) -> float:
+    order = np.argsort(values)
+    total = np.cumsum(weights[order])
+    return float(values[order[np.searchsorted(total, share * total[-1])]])

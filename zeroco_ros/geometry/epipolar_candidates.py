@@ -1,0 +1,124 @@
+"""Where the search for the pose between two images starts: several poses, so that one is near.
+
+- The essential matrix of OpenCV's USAC with MAGSAC++ scores (Barath et al., CVPR 2020).
+- The best rotation, with the translation that then explains the rest: good for short baselines.
+- The poses of a homography (Malis and Vargas, INRIA RR-6303, 2007, in OpenCV): where the scene is
+  a plane two poses explain it equally well, and a search from one would hide the other.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from .epipolar_refinement import Matches, refine_rotation
+
+Array = npt.NDArray[np.float64]
+Pose = tuple[Array, Array]
+
+# Correspondences that the sampling sees, and its threshold in pixels at a focal length of 500.
+SAMPLED = 2000
+THRESHOLD = 1.5
+
+
+def essential_poses(matches: Matches) -> list[Pose]:
+    """Up to one pose (R, t) from USAC's essential matrix, the sides of t decided by cheirality."""
+    target, source = _normalized(matches)
+    threshold = THRESHOLD / 500
+    try:
+        E, _ = cv2.findEssentialMat(
+            target, source, np.eye(3), cv2.USAC_MAGSAC, 0.9999, threshold, 2000
+        )
+    except cv2.error:
+        return []
+    if E is None or E.shape != (3, 3) or not np.isfinite(E).all():
+        return []
+    parts = [np.asarray(part, dtype=np.float64) for part in cv2.decomposeEssentialMat(E)]
+    t = parts[2][:, 0]
+    poses = [(R, side * t) for R in parts[:2] for side in (1.0, -1.0)]
+    return [max(poses, key=lambda pose: in_front(pose[0], pose[1], matches).mean())]
+
+
+def rotation_poses(R: Array, matches: Matches) -> list[Pose]:
+    """The pose with rotation R and the translation that explains the rest, from (N,) residuals.
+
+    Every match asks t to be orthogonal to (R x0) cross x1: the smallest eigenvector, reweighted.
+    """
+    moved = matches.rays @ R.T
+    _, source = _normalized(matches)
+    there = np.column_stack([source, np.ones(len(source))])
+    normals = np.cross(moved, there)
+    length = np.linalg.norm(normals, axis=1)
+    weights, t = matches.weights, np.zeros(3)
+    for _ in range(5):
+        t = np.linalg.eigh((normals * weights[:, None]).T @ normals)[1][:, 0]
+        errors = np.abs(normals @ t)
+        scale = 1e-9 + 2 * float(np.median(errors))
+        weights = matches.weights / (1 + (errors / scale) ** 2) / (1e-6 + length)
+    return [max(((R, t), (R, -t)), key=lambda pose: in_front(pose[0], pose[1], matches).mean())]
+
+
+def homography_poses(matches: Matches) -> tuple[list[Pose], float]:
+    """(poses, share): those of the dominant homography that put its points in front.
+
+    share: of the matches within three thresholds of it.
+    """
+    target, source = _normalized(matches)
+    threshold = THRESHOLD / 500
+    try:
+        H, _ = cv2.findHomography(target, source, cv2.USAC_MAGSAC, threshold)
+    except cv2.error:
+        H = None
+    if H is None or not np.isfinite(H).all() or abs(np.linalg.det(H)) < 1e-9:
+        return [], 0.0
+    moved = np.column_stack([target, np.ones(len(target))]) @ H.T
+    errors = np.linalg.norm(moved[:, :2] / moved[:, 2:] - source, axis=1)
+    near = errors < 3 * threshold
+    count, rotations, translations, normals = cv2.decomposeHomographyMat(H, np.eye(3))
+    poses: list[Pose] = []
+    rays = matches.rays[near]
+    for index in range(count):
+        t, normal = np.asarray(translations[index], np.float64)[:, 0], normals[index][:, 0]
+        length = np.linalg.norm(t)
+        # The plane n . X = d with d > 0 is in front of the camera where n . ray > 0.
+        if length > 1e-6 and len(rays) and (rays @ normal > 0).mean() > 0.9:
+            poses.append((np.asarray(rotations[index], np.float64), t / length))
+    return poses, float(near.mean())
+
+
+def rotation_start(matches: Matches) -> Array:
+    """A rotation (3, 3) near the one that explains most: Kabsch on unit rays, reweighted."""
+    first = matches.rays / np.linalg.norm(matches.rays, axis=1, keepdims=True)
+    _, source = _normalized(matches)
+    second = np.column_stack([source, np.ones(len(source))])
+    second /= np.linalg.norm(second, axis=1, keepdims=True)
+    weights, R = matches.weights, np.eye(3)
+    for _ in range(10):
+        u, _, vt = np.linalg.svd((second * weights[:, None]).T @ first)
+        R = u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+        errors = np.linalg.norm(second - first @ R.T, axis=1)
+        scale = 1e-6 + 1.5 * float(np.median(errors))
+        weights = matches.weights / (1 + (errors / scale) ** 2) ** 2
+    return refine_rotation(R, matches).R
+
+
+def in_front(R: Array, t: Array, matches: Matches) -> npt.NDArray[np.bool_]:
+    """(N,) bool: the two rays of a match meet in front of both cameras (or are parallel)."""
+    first = matches.rays @ R.T
+    _, source = _normalized(matches)
+    second = np.column_stack([source, np.ones(len(source))])
+    # depth0 first - depth1 second = -t, least squares, each times its positive determinant.
+    ff, ss, fs = (
+        (a * b).sum(axis=1) for a, b in ((first, first), (second, second), (first, second))
+    )
+    ft, st = first @ t, second @ t
+    return np.asarray((fs * st - ss * ft >= 0) & (ff * st - fs * ft >= 0))
+
+
+def _normalized(matches: Matches) -> tuple[Array, Array]:
+    """Target and match (N, 2) each in normalized coordinates, x/z and y/z."""
+    source = np.column_stack([matches.points, np.ones(len(matches.points))])
+    source = source @ np.linalg.inv(matches.K).T
+    target = matches.rays[:, :2] / matches.rays[:, 2:]
+    return np.ascontiguousarray(target), np.ascontiguousarray(source[:, :2] / source[:, 2:])

@@ -24,11 +24,11 @@ THRESHOLD = 1.5
 
 def essential_poses(matches: Matches) -> list[Pose]:
     """Up to one pose (R, t) from USAC's essential matrix, the sides of t decided by cheirality."""
-    target, source = _normalized(matches)
-    threshold = THRESHOLD / 500
+    target, source = _pixels(matches), np.ascontiguousarray(matches.points)
+    limit = _threshold(matches)
     try:
         E, _ = cv2.findEssentialMat(
-            target, source, np.eye(3), cv2.USAC_MAGSAC, 0.9999, threshold, 2000
+            target, source, matches.K, cv2.USAC_MAGSAC, 0.9999, limit, 2000
         )
     except cv2.error:
         return []
@@ -46,8 +46,7 @@ def rotation_poses(R: Array, matches: Matches) -> list[Pose]:
     Every match asks t to be orthogonal to (R x0) cross x1: the smallest eigenvector, reweighted.
     """
     moved = matches.rays @ R.T
-    _, source = _normalized(matches)
-    there = np.column_stack([source, np.ones(len(source))])
+    there = _source_rays(matches)
     normals = np.cross(moved, there)
     length = np.linalg.norm(normals, axis=1)
     weights, t = matches.weights, np.zeros(3)
@@ -62,20 +61,19 @@ def rotation_poses(R: Array, matches: Matches) -> list[Pose]:
 def homography_poses(matches: Matches) -> tuple[list[Pose], float]:
     """(poses, share): those of the dominant homography that put its points in front.
 
-    share: of the matches within three thresholds of it.
+    share: of the matches within three THRESHOLDs of it.
     """
-    target, source = _normalized(matches)
-    threshold = THRESHOLD / 500
+    target, limit = _pixels(matches), 2 * _threshold(matches)
     try:
-        H, _ = cv2.findHomography(target, source, cv2.USAC_MAGSAC, threshold)
+        H, _ = cv2.findHomography(target, matches.points, cv2.USAC_MAGSAC, limit)
     except cv2.error:
         H = None
     if H is None or not np.isfinite(H).all() or abs(np.linalg.det(H)) < 1e-9:
         return [], 0.0
     moved = np.column_stack([target, np.ones(len(target))]) @ H.T
-    errors = np.linalg.norm(moved[:, :2] / moved[:, 2:] - source, axis=1)
-    near = errors < 3 * threshold
-    count, rotations, translations, normals = cv2.decomposeHomographyMat(H, np.eye(3))
+    errors = np.linalg.norm(moved[:, :2] / moved[:, 2:] - matches.points, axis=1)
+    near = errors < 1.5 * limit
+    count, rotations, translations, normals = cv2.decomposeHomographyMat(H, matches.K)
     poses: list[Pose] = []
     rays = matches.rays[near]
     for index in range(count):
@@ -90,8 +88,7 @@ def homography_poses(matches: Matches) -> tuple[list[Pose], float]:
 def rotation_start(matches: Matches) -> Array:
     """A rotation (3, 3) near the one that explains most: Kabsch on unit rays, reweighted."""
     first = matches.rays / np.linalg.norm(matches.rays, axis=1, keepdims=True)
-    _, source = _normalized(matches)
-    second = np.column_stack([source, np.ones(len(source))])
+    second = _source_rays(matches)
     second /= np.linalg.norm(second, axis=1, keepdims=True)
     weights, R = matches.weights, np.eye(3)
     for _ in range(10):
@@ -106,8 +103,7 @@ def rotation_start(matches: Matches) -> Array:
 def in_front(R: Array, t: Array, matches: Matches) -> npt.NDArray[np.bool_]:
     """(N,) bool: the two rays of a match meet in front of both cameras (or are parallel)."""
     first = matches.rays @ R.T
-    _, source = _normalized(matches)
-    second = np.column_stack([source, np.ones(len(source))])
+    second = _source_rays(matches)
     # depth0 first - depth1 second = -t, least squares, each times its positive determinant.
     ff, ss, fs = (
         (a * b).sum(axis=1) for a, b in ((first, first), (second, second), (first, second))
@@ -116,9 +112,16 @@ def in_front(R: Array, t: Array, matches: Matches) -> npt.NDArray[np.bool_]:
     return np.asarray((fs * st - ss * ft >= 0) & (ff * st - fs * ft >= 0))
 
 
-def _normalized(matches: Matches) -> tuple[Array, Array]:
-    """Target and match (N, 2) each in normalized coordinates, x/z and y/z."""
-    source = np.column_stack([matches.points, np.ones(len(matches.points))])
-    source = source @ np.linalg.inv(matches.K).T
-    target = matches.rays[:, :2] / matches.rays[:, 2:]
-    return np.ascontiguousarray(target), np.ascontiguousarray(source[:, :2] / source[:, 2:])
+def _source_rays(matches: Matches) -> Array:
+    points = np.column_stack([matches.points, np.ones(len(matches.points))])
+    return np.asarray(points @ np.linalg.inv(matches.K).T)
+
+
+def _pixels(matches: Matches) -> Array:
+    """Where image 1's camera, in image 0's place, would see the target pixels: (N, 2)."""
+    moved = matches.rays @ matches.K.T
+    return np.ascontiguousarray(moved[:, :2] / moved[:, 2:])
+
+
+def _threshold(matches: Matches) -> float:
+    return float(np.clip(THRESHOLD * matches.K[0, 0] / 500, 0.5, 5))

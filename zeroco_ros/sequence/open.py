@@ -19,7 +19,6 @@ CAMERA_FILES = (
     "camera.yml",
     "camera.json",
     "calib.txt",
-    "camera-intrinsics.txt",
 )
 _FORMATS = (
     "a ROS calibration (camera_calibration's YAML), a KITTI calib.txt, or a YAML or JSON with fx, "

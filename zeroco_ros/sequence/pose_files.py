@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.geometry.transforms import matrix_to_quaternion, pose_to_matrix
+from zeroco_ros.geometry.transforms import matrix_to_quaternion, pose_to_matrix, transform
 from zeroco_ros.media.atomic import atomic_write
 from zeroco_ros.sequence.frames import NANOSECONDS
 from zeroco_ros.sequence.poses import NamedPoses, NumberedPoses, Poses, StampedPoses
@@ -102,7 +102,7 @@ def _kitti(path: Path, rows: list[tuple[int, list[str]]], count: int | None) -> 
     matrices = np.tile(np.eye(4), (len(rows), 1, 1))
     for index, (number, row) in enumerate(rows):
         matrices[index, :3] = _numbers(path, number, row).reshape(3, 4)
-        _check_rigid(matrices[index], f"{path} line {number}")
+        matrices[index] = _rigid(matrices[index], f"{path} line {number}")
     return NumberedPoses(matrices, f"{len(rows)} poses by number of {path} (KITTI)")
 
 
@@ -114,8 +114,7 @@ def _named(folder: Path) -> Poses:
             raise ConfigError(f"{file} is not a 4x4 matrix")
         matrix = np.array(values)
         if np.isfinite(matrix).all():  # 7-Scenes says "-1.#IND" or inf where tracking was lost
-            _check_rigid(matrix, str(file))
-            matrices[file.name.removesuffix(_POSE_SUFFIX)] = matrix
+            matrices[file.name.removesuffix(_POSE_SUFFIX)] = _rigid(matrix, str(file))
     if not matrices:
         raise ConfigError(f"{folder} holds no NAME{_POSE_SUFFIX}; poses are read from {FORMATS}")
     return NamedPoses(matrices, f"{len(matrices)} poses by name in {folder} (7-Scenes)")
@@ -141,7 +140,10 @@ def _nanoseconds(word: str, value: float) -> int:
     return round(value * NANOSECONDS)
 
 
-def _check_rigid(matrix: Array, where: str) -> None:
+def _rigid(matrix: Array, where: str) -> Array:
+    """The pose with the nearest exact rotation: text has few digits."""
     R = matrix[:3, :3]
     if np.abs(R.T @ R - np.eye(3)).max() > _NOT_RIGID or np.linalg.det(R) < 0:
         raise ConfigError(f"{where} is no rotation and translation: its 3x3 is not a rotation")
+    left, _, right = np.linalg.svd(R)
+    return np.asarray(transform(left @ right, matrix[:3, 3]), dtype=np.float64)

@@ -12,7 +12,7 @@ world-to-camera, changed by twists (tau, phi) from the left, exp(xi) w2c; the re
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from zeroco_ros.errors import ConfigError
 from zeroco_ros.geometry.bundle_adjustment_droid import grid_pixels
 from zeroco_ros.geometry.bundle_adjustment_levenberg import Reason, Search, search, unobserved
 from zeroco_ros.geometry.bundle_adjustment_linear import Linearizer, residual_lengths
+from zeroco_ros.geometry.bundle_adjustment_priors import with_priors
 from zeroco_ros.geometry.bundle_adjustment_problem import (
     Array,
     BundleOptions,
@@ -30,6 +31,7 @@ from zeroco_ros.geometry.bundle_adjustment_problem import (
     PosePrior,
     Problem,
     State,
+    as_tensor,
     make_problem,
 )
 from zeroco_ros.geometry.bundle_adjustment_schur import covariances
@@ -105,24 +107,20 @@ def bundle_adjust(
     if bool((i == j).any()):
         raise ConfigError("bundle adjustment: an edge leads from a frame to itself")
     weight = _weights(weights, targets, motion_probability, i)
-    where = grid_pixels(height, width) if pixels is None else _tensor(pixels).reshape(-1, 2)
+    where = grid_pixels(height, width) if pixels is None else as_tensor(pixels).reshape(-1, 2)
     if len(where) != height * width:
         raise ConfigError(f"bundle adjustment: {len(where)} pixels for a grid of {height}x{width}")
-    intrinsics = _tensor(K).reshape(-1, 3, 3)
+    intrinsics = as_tensor(K).reshape(-1, 3, 3)
     problem, order = make_problem(
-        intrinsics, where, (i, j), _tensor(targets).flatten(1, 2), weight, options, frames=frames
+        intrinsics, where, (i, j), as_tensor(targets).flatten(1, 2), weight, options, frames=frames
     )
-    problem = _with_priors(problem, depth_prior, pose_prior, (frames, height * width))
+    problem = with_priors(problem, depth_prior, pose_prior)
     start = _start(c2w, inverse_depth, problem)
     if unobserved(problem):
         found = Search(start, Linearizer(problem)(start), (0.0,), "no observations")
     else:
         found = search(problem, start)
     return _result(problem, order, intrinsics, found, (frames, height, width))
-
-
-def _tensor(array: npt.ArrayLike) -> Tensor:
-    return torch.from_numpy(np.array(array, dtype=np.float64))
 
 
 def _check(c2w: Array, inverse_depth: Array, K: Array, targets: Array) -> tuple[int, int, int]:
@@ -144,6 +142,8 @@ def _check(c2w: Array, inverse_depth: Array, K: Array, targets: Array) -> tuple[
         raise ConfigError("bundle adjustment: there are no edges: at least one flow is needed")
     if not (np.isfinite(c2w).all() and np.isfinite(K).all()):
         raise ConfigError("bundle adjustment: c2w or K is not finite")
+    if (K[..., [0, 1], [0, 1]] <= 0).any():
+        raise ConfigError("bundle adjustment: K has a focal length that is not positive")
     return frames, height, width
 
 
@@ -162,60 +162,23 @@ def _weights(weights: Array, targets: Array, motion: Array | None, source: Tenso
         raise ConfigError(
             f"bundle adjustment: weights is {weights.shape}: {targets.shape} is needed"
         )
-    values = _tensor(weights)
+    values = as_tensor(weights)
     if values.ndim == 3:
         values = values[..., None].expand(*values.shape, 2)
     if motion is not None:
-        share = 1 - _tensor(motion)
+        share = 1 - as_tensor(motion)
         if bool(((share < 0) | (share > 1)).any()):
             raise ConfigError("bundle adjustment: motion_probability is outside [0, 1]")
         values = values * share[source][..., None]
     return values.flatten(1, 2)
 
 
-def _with_priors(
-    problem: Problem,
-    depth: DepthPrior | None,
-    pose: PosePrior | None,
-    shape: tuple[int, int],
-) -> Problem:
-    """The problem with what is believed beforehand, and whether the scale is held."""
-    if depth is not None:
-        value = _tensor(depth.inverse_depth).reshape(shape)
-        if depth.log:
-            value = value.log()
-        information = _tensor(depth.sigma).reshape(-1, shape[1] if np.ndim(depth.sigma) else 1)
-        information = information.square().reciprocal().expand(shape)
-        known = value.isfinite() & information.isfinite()
-        zero = torch.zeros((), dtype=torch.float64)
-        dtype = problem.rays.dtype
-        problem = replace(
-            problem,
-            prior_value=torch.where(known, value, zero).to(dtype),
-            prior_information=torch.where(known, information, zero).to(dtype),
-            prior_log=depth.log,
-        )
-    if pose is not None:
-        center = _tensor(pose.c2w).reshape(shape[0], 4, 4)
-        covariance = _tensor(pose.covariance).expand(shape[0], 6, 6)
-        known = center.isfinite().all((1, 2)) & covariance.isfinite().all((1, 2))
-        information = torch.zeros(shape[0], 6, 6).double()
-        information[known] = torch.linalg.inv(covariance[known])
-        center = torch.where(known[:, None, None], center, torch.eye(4).double())
-        problem = replace(problem, pose_center=center, pose_information=information)
-    hold = problem.options.hold_scale
-    if hold is None:
-        few = problem.free >= len(problem.column) - 1
-        hold = few and depth is None and pose is None and problem.options.refine_depths
-    return replace(problem, hold_scale=hold)
-
-
 def _start(c2w: Array, inverse_depth: Array, problem: Problem) -> State:
-    depths = _tensor(inverse_depth).flatten(1)
+    depths = as_tensor(inverse_depth).flatten(1)
     low, high = problem.options.inverse_depth_range
     median = torch.where(depths.isfinite(), depths, torch.nan).nanmedian(1, keepdim=True).values
     depths = torch.where(depths.isfinite(), depths, median.nan_to_num(1.0)).clamp(low, high)
-    return State(inverse(_tensor(c2w)), depths.to(problem.rays.dtype))
+    return State(inverse(as_tensor(c2w)), depths.to(problem.rays.dtype))
 
 
 def _result(

@@ -40,6 +40,7 @@ def search(problem: Problem, start: State) -> Search:
     if problem.unknowns == 0 and not problem.options.refine_depths:
         return Search(state, linear, tuple(costs), "converged")
     damping, growth = problem.options.damping, 2.0
+    least = 1e-3 * float((problem.roots > 0).sum())  # of what noise of the given size costs
     for _ in range(problem.options.iterations):
         step = solve(
             problem,
@@ -48,8 +49,8 @@ def search(problem: Problem, start: State) -> Search:
             dampen(state, linear, damping),
             held=at_bounds(problem, state, linear),
         )
-        if step is not None and step.expected <= problem.options.tolerance * linear.cost:
-            return Search(state, linear, tuple(costs), "converged")
+        if step is not None and step.expected <= problem.options.tolerance * (linear.cost + least):
+            return Search(state, linear, tuple(costs), "converged" if damping <= 1 else "stalled")
         if step is not None:
             trial = retract(problem, state, step)
             there = linearize(trial)

@@ -16,13 +16,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from zeroco_ros.geometry.bundle_adjustment_priors import add_depth_prior, pose_prior
 from zeroco_ros.geometry.bundle_adjustment_problem import Problem, State
-from zeroco_ros.geometry.bundle_adjustment_se3 import (
-    adjoint,
-    inverse,
-    inverse_left_jacobian,
-    rotation_log,
-)
+from zeroco_ros.geometry.bundle_adjustment_se3 import adjoint, inverse
 
 
 @dataclass(frozen=True)
@@ -237,49 +233,6 @@ def robust_loss(problem: Problem, residual: Tensor) -> tuple[float, Tensor | Non
 def total(values: Tensor) -> float:
     """Sum of (e, P) values, rows added in float64."""
     return float(values.sum(-1).double().sum())
-
-
-def add_depth_prior(problem: Problem, state: State, curvature: Tensor, slope: Tensor) -> float:
-    """Adds the prior's part to curvature and slope (N, P), in place; returns its cost."""
-    if problem.prior_value is None or problem.prior_information is None:
-        return 0.0
-    information, depth = problem.prior_information, state.inverse_depth
-    if problem.prior_log:
-        safe = depth.clamp(min=1e-12)
-        error = problem.prior_value - safe.log()
-        curvature += information / safe.square()
-        slope += information * error / safe
-    else:
-        error = problem.prior_value - depth
-        curvature += information
-        slope += information * error
-    return 0.5 * total(information * error.square())
-
-
-def pose_prior(problem: Problem, state: State) -> tuple[float, Tensor, Tensor]:
-    """Cost, Hessian (D, D) and downhill gradient (D,) of the pose prior (zeros without one)."""
-    D = problem.unknowns
-    hessian, gradient = torch.zeros(D, D).double(), torch.zeros(D).double()
-    if problem.pose_center is None or problem.pose_information is None:
-        return 0.0, hessian, gradient
-    c2w, prior = inverse(state.w2c), problem.pose_center
-    turn = rotation_log(c2w[:, :3, :3] @ prior[:, :3, :3].mT)
-    error = torch.cat([c2w[:, :3, 3] - prior[:, :3, 3], turn], -1)
-    # The left twist of w2c moves the center by -R tau and turns the camera by -R phi.
-    jacobian = torch.zeros(len(c2w), 6, 6).double()
-    jacobian[:, :3, :3] = -c2w[:, :3, :3]
-    jacobian[:, 3:, 3:] = -inverse_left_jacobian(turn) @ c2w[:, :3, :3]
-    weighted = jacobian.mT @ problem.pose_information
-    blocks = weighted @ jacobian
-    downhill = -(weighted @ error[..., None]).squeeze(-1)
-    for frame, column in enumerate(problem.column.tolist()):
-        if column >= 0:
-            part = slice(6 * column, 6 * column + 6)
-            hessian[part, part] = blocks[frame]
-            gradient[part] = downhill[frame]
-    free = problem.column >= 0
-    cost = 0.5 * torch.einsum("ni,nij,nj->n", error, problem.pose_information, error)
-    return float(cost[free].sum()), hessian, gradient
 
 
 def transport(problem: Problem, relative: Tensor) -> Tensor:

@@ -30,9 +30,9 @@ class BundleOptions:
     every focal length is sought too. refine_depths: False seeks poses only. robust, robust_scale:
     kernel on the length of a residual in standard deviations, and where it sets in. near: a point
     counts as in front of a camera from this share of its depth in its own frame on.
-    inverse_depth_range: bounds kept by every step. hold_scale: a step does not change the scale
-    of the cameras' distances from the first frame (to first order); None does so where otherwise
-    nothing decides the scale (at most one fixed pose, no prior). damping: of the first step,
+    inverse_depth_range: bounds kept by every step. hold_scale: the root mean square distance
+    of the cameras from the first fixed one stays; None does so where otherwise nothing decides the
+    scale (at most one fixed pose, no prior). damping: of the first step,
     relative. tolerance: relative decrease of the cost, foretold, under which the search ends.
     dtype: of the arithmetic on pixels; the system of the cameras is always float64.
     """
@@ -150,6 +150,11 @@ class Problem:
     def local(self) -> int:
         """Unknowns per edge: the twist of the relative pose, and the focal length."""
         return 6 + self.options.refine_focal
+
+
+def as_tensor(array: npt.ArrayLike) -> Tensor:
+    """A copy in float64."""
+    return torch.from_numpy(np.array(array, dtype=np.float64))
 
 
 def group_edges(source: Tensor) -> tuple[tuple[int, int, int], ...]:

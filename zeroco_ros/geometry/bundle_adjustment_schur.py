@@ -129,11 +129,17 @@ def hold_scale(problem: Problem, state: State, H: Tensor) -> Tensor:
     return 1e4 * (direction @ H @ direction) * torch.outer(direction, direction)
 
 
+def arms(problem: Problem, c2w: Tensor) -> Tensor:
+    """Ways (N, 3) of the cameras from the first one whose pose is fixed."""
+    fixed = (problem.column < 0).nonzero()
+    anchor = int(fixed[0]) if len(fixed) else 0
+    return c2w[:, :3, 3] - c2w[anchor, :3, 3]
+
+
 def scale_direction(problem: Problem, state: State) -> Tensor | None:
     """Unit vector (D,): the cameras move away from the first one; None if all are at one place."""
     c2w = inverse(state.w2c)
-    arm = c2w[:, :3, 3] - c2w[0, :3, 3]
-    twist = -(c2w[:, :3, :3].mT @ arm.unsqueeze(-1)).squeeze(-1)
+    twist = -(c2w[:, :3, :3].mT @ arms(problem, c2w).unsqueeze(-1)).squeeze(-1)
     direction = torch.zeros(problem.unknowns).double()
     free = problem.column >= 0
     direction[: 6 * problem.free].view(-1, 6)[problem.column[free], :3] = twist[free]
@@ -146,13 +152,26 @@ def retract(problem: Problem, state: State, step: Step) -> State:
     free = problem.column >= 0
     twist = torch.zeros(len(state.w2c), 6, dtype=torch.float64)
     twist[free] = step.cameras[: 6 * problem.free].view(-1, 6)[problem.column[free]]
+    w2c = se3_exp(twist) @ state.w2c
     log_focal = state.log_focal
     if problem.options.refine_focal:
         log_focal += float(step.cameras[-1])
-    depths = state.inverse_depth
+    depths, factor = state.inverse_depth, 1.0
+    if problem.hold_scale:
+        w2c, factor = _rescaled(problem, state.w2c, w2c)
     if problem.options.refine_depths:
-        depths = (depths + step.depths).clamp_(*problem.options.inverse_depth_range)
-    return State(se3_exp(twist) @ state.w2c, depths, log_focal)
+        depths = (depths + step.depths).mul_(factor)
+        depths.clamp_(*problem.options.inverse_depth_range)
+    return State(w2c, depths, log_focal)
+
+
+def _rescaled(problem: Problem, before: Tensor, after: Tensor) -> tuple[Tensor, float]:
+    """Poses w2c with the root mean square distance from before, and the factor that it grew by."""
+    old, c2w = arms(problem, inverse(before)), inverse(after)
+    new = arms(problem, c2w)
+    factor = float(new.norm() / old.norm()) if bool(old.any()) and bool(new.any()) else 1.0
+    c2w[:, :3, 3] += (1 / factor - 1) * new
+    return inverse(c2w), factor
 
 
 def covariances(problem: Problem, state: State, linear: Linear) -> tuple[Tensor, Tensor, int]:

@@ -14,10 +14,10 @@ import torch
 from zeroco_ros.croco.checkpoint import load_croco, save_croco
 from zeroco_ros.croco.model import CroCo, CrocoConfig
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.heads.checkpoint import KINDS, load_head
+from zeroco_ros.heads.checkpoint import load_head
 from zeroco_ros.training.checkpoints import load_state
 from zeroco_ros.training.flow_export import export_flow
-from zeroco_ros.training.flow_heads import CoarseMatcher, head_config, make_head, run_any
+from zeroco_ros.training.flow_heads import FLOW_KINDS, CoarseMatcher, head_config, make_head, run_any
 from zeroco_ros.training.flow_pairs import DenseShard, dense_batch, make_dense_shard
 from zeroco_ros.training.flow_recipe import (
     DEFAULT_FLOW_RECIPE,
@@ -113,7 +113,7 @@ def _recipe(kind: str, **changes: Any) -> FlowRecipe:
     return flow_recipe_from({**values, **changes})
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FLOW_KINDS)
 def test_learning_a_batch_lowers_its_error(kind: str, backbone: Path, tmp_path: Path) -> None:
     recipe = _recipe(kind)
     plan = replace(
@@ -154,7 +154,7 @@ def test_a_run_resumes_and_its_head_is_saved(
         assert torch.equal(value, state["average"][key].half().float())
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", FLOW_KINDS)
 def test_any_kind_runs_on_a_pair(kind: str, backbone: Path) -> None:
     loaded = load_croco(backbone)
     torch.manual_seed(0)

@@ -11,7 +11,8 @@ from pathlib import Path
 HELP = "train a network from the procedural world"
 DESCRIPTION = """\
 `zeroco train backbone --out DIR` trains the cross-attention backbone of the default weights from
-random numbers, `flow` the flow head on top of one; `ablate` compares training objectives.
+random numbers, `flow` the flow head on top of one, `depth` the depth head on top of both; `ablate`
+compares training objectives.
 Killed runs go on with --resume. Several processes: torchrun --nproc-per-node N --no-python zeroco
 train ... (docs/TRAINING.md)."""
 
@@ -73,7 +74,17 @@ def _flow_arguments(parser: argparse.ArgumentParser) -> None:
         "--backbone",
         default="default",
         metavar="NAME|FILE",
-        help="weights whose coarse match the head refines (default: default)",
+        help="weights that the head is trained on top of (default: default)",
+    )
+
+
+def _depth_arguments(parser: argparse.ArgumentParser) -> None:
+    _flow_arguments(parser)
+    parser.add_argument(
+        "--flow",
+        default="flow_head",
+        metavar="NAME|FILE",
+        help="flow head whose flow it sees, or none (default: flow_head)",
     )
 
 
@@ -89,6 +100,7 @@ def _ablate_arguments(parser: argparse.ArgumentParser) -> None:
 _KINDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]] = {
     "backbone": ("the cross-attention backbone", _backbone_arguments),
     "flow": ("the flow head on top of a backbone", _flow_arguments),
+    "depth": ("the depth head on top of a backbone and a flow head", _depth_arguments),
     "ablate": ("compare training objectives at equal compute", _ablate_arguments),
 }
 
@@ -101,7 +113,8 @@ def run(args: argparse.Namespace) -> int:
         value = getattr(args, name, None)
         if value is not None and value <= 0:
             raise ConfigError(f"--{name} {value}: a number above 0 is needed")
-    return {"backbone": _backbone, "flow": _flow, "ablate": _ablate}[args.what](args)
+    verbs = {"backbone": _backbone, "flow": _flow, "depth": _depth, "ablate": _ablate}
+    return verbs[args.what](args)
 
 
 def _backbone(args: argparse.Namespace) -> int:
@@ -139,6 +152,32 @@ def _flow(args: argparse.Namespace) -> int:
     if train_flow(recipe, options).team.leads:
         weights = args.out / "flow.safetensors"
         export_flow(args.out, weights, backbone=args.backbone)
+        print(f"{weights} and {weights.with_suffix('.md')}")
+    return 0
+
+
+def _depth(args: argparse.Namespace) -> int:
+    from zeroco_ros.training.depth_export import export_depth
+    from zeroco_ros.training.depth_recipe import DEFAULT_DEPTH_RECIPE, load_depth_recipe
+    from zeroco_ros.training.depth_train import DepthRunOptions, train_depth
+
+    recipe = load_depth_recipe(args.config or DEFAULT_DEPTH_RECIPE)
+    changes = {name: getattr(args, name) for name in ("steps", "seed")}
+    recipe = replace(recipe, **{k: v for k, v in changes.items() if v is not None})
+    options = DepthRunOptions(
+        out=args.out,
+        backbone=args.backbone,
+        flow=args.flow,
+        minutes=args.minutes,
+        textures=args.textures,
+        threads=args.threads,
+        resume=args.resume,
+        held_out=args.held_out,
+        command=_command(args),
+    )
+    if train_depth(recipe, options).team.leads:
+        weights = args.out / "depth.safetensors"
+        export_depth(args.out, weights, backbone=args.backbone, flow=args.flow)
         print(f"{weights} and {weights.with_suffix('.md')}")
     return 0
 

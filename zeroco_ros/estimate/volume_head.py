@@ -97,6 +97,8 @@ def open_head(config: FlowConfig, backend: Backend) -> DenseHead | VolumeHead:
     Raises WeightsError for an unreadable file, ConfigError where head and configuration disagree.
     """
     loaded = load_head(resolve(config.head))
+    if loaded.kind == "depth":
+        raise ConfigError(f"head '{config.head}' is of kind depth: a flow head is needed")
     if loaded.kind == "recurrent":
         return DenseHead(config.head, config.head_max_side, backend.device, backend.precision)
     return VolumeHead(loaded, config, backend.device, backend.precision)

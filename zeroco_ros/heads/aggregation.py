@@ -155,10 +155,19 @@ class CostAggregation(nn.Module):
     def forward(self, direction: Direction) -> Tensor:
         """(B, Nt, Ns), in the units of the volume."""
         volume = direction.volume
-        batch, cells, _ = volume.shape
         rows, columns = direction.grid_source
-        coarse = -(-rows // self.block), -(-columns // self.block)
-        x = self._seen(volume).reshape(-1, 2, rows, columns)
+        x = self.mix(direction)
+        change = self.leave(self.norm(x)).float().flatten(0, 1).transpose(1, 2)
+        fine = functional.pixel_shuffle(change.unflatten(2, self._coarse(direction)), self.block)
+        change = fine[:, 0, :rows, :columns].reshape(volume.shape)
+        return volume + self.config.beta * change
+
+    def mix(self, direction: Direction) -> Tensor:
+        """What the attention makes of the volume: (B, Nt, M, dim), M blocks of source cells."""
+        volume = direction.volume
+        batch, cells, _ = volume.shape
+        coarse = self._coarse(direction)
+        x = self._seen(volume).reshape(-1, 2, *direction.grid_source)
         for number, conv in enumerate(self.embed):
             x = conv(functional.gelu(x) if number else x)
         x = x.flatten(2).transpose(1, 2).reshape(batch, cells, -1, self.config.dim)
@@ -170,10 +179,12 @@ class CostAggregation(nn.Module):
         )
         for block in self.blocks:
             x = block(x, tables, guide)
-        change = self.leave(self.norm(x)).float().flatten(0, 1).transpose(1, 2)
-        fine = functional.pixel_shuffle(change.unflatten(2, coarse), self.block)
-        change = fine[:, 0, :rows, :columns].reshape(volume.shape)
-        return volume + self.config.beta * change
+        return x
+
+    def _coarse(self, direction: Direction) -> Grid:
+        """Rows and columns of the blocks of source cells."""
+        rows, columns = direction.grid_source
+        return -(-rows // self.block), -(-columns // self.block)
 
     def _seen(self, volume: Tensor) -> Tensor:
         """(B, Nt, 2, Ns): log-probabilities, cut off and scaled, and probabilities."""

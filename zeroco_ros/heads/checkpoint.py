@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from zeroco_ros.errors import ConfigError, WeightsError
 from zeroco_ros.heads.aggregation import AggregationConfig, AggregationHead
+from zeroco_ros.heads.depth import DepthHead, DepthHeadConfig
 from zeroco_ros.heads.recurrent import RecurrentConfig, RecurrentHead
 from zeroco_ros.heads.super_resolution import SuperResolutionConfig, SuperResolutionHead
 
@@ -25,6 +26,7 @@ KINDS: dict[str, tuple[type[Any], type[nn.Module]]] = {
     "recurrent": (RecurrentConfig, RecurrentHead),
     "aggregation": (AggregationConfig, AggregationHead),
     "super_resolution": (SuperResolutionConfig, SuperResolutionHead),
+    "depth": (DepthHeadConfig, DepthHead),
 }
 
 

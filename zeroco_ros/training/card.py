@@ -92,3 +92,52 @@ Evaluation only, never training.
 
 {notes}
 """
+
+DEPTH_CARD = """# {name}
+
+Depth head of zeroco_ros (`{file}`, {size} MB, {millions} M parameters, stored in half precision).
+License: Apache-2.0.
+
+sha256: `{sha256}`
+
+## What it is
+ZeroCo-depth as this package understands it (the authors never released theirs): a transformer
+aggregates the backbone's cross-attention volume with the decoder's features, a light DPT-like
+decoder with skip connections reads it. It also sees the match of the flow head, the intrinsics as
+rays, and what the match says about the rays under the relative pose that was estimated from it. No
+pose is given. Output: inverse depth up to one scale per pair, and its relative standard deviation.
+It was trained on the backbone `{backbone}` and the flow head `{flow}`.
+
+## Data
+The procedural world: ray-cast scenes with moving objects, two views each, motion of a robot's
+consecutive key frames. Textures: procedural ones, and crops of these photographs from
+scikit-image's wheel, nothing else unless `--textures` was given:
+
+{photos}
+
+## Run
+`{command}`
+at commit `{commit}`, seed {seed}: {steps} steps, {samples} samples (directions of pairs),
+{minutes} minutes in {processes} process(es). Loss: {objective}. The complete recipe is in the
+file's metadata. With `--minutes` the learning rate follows the clock: another run gives weights
+that are as good, not the same bits.
+
+## Held-out procedural sets
+Depth after scaling by the ratio of the medians, of the averaged weights. `near`: the camera moves
+by 0.5 to 3 % of the scene's depth; `far`: by 5 to 25 %.
+
+{curve}
+
+The finished head on further pairs, beside its own triangulated input (pixels without an answer at
+the median) and one depth for all pixels:
+
+{fresh}
+
+## Sigma
+The head's sigma is multiplied by {factor}, fitted on these further pairs.
+
+## Real data
+Evaluation only, never training.
+
+{notes}
+"""

@@ -13,6 +13,7 @@ from torch.nn import functional
 from zeroco_ros.croco.checkpoint import LoadedCroco
 from zeroco_ros.croco.descriptors import Encoding, PairDescriptors
 from zeroco_ros.croco.model import CroCo
+from zeroco_ros.croco.positions import Grid
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.aggregation import AggregationConfig, AggregationHead
 from zeroco_ros.heads.checkpoint import KINDS
@@ -25,13 +26,14 @@ from zeroco_ros.matching.cost_volume import attention_volume, reciprocal_volume
 from zeroco_ros.matching.flow import PATCH, token_flow
 from zeroco_ros.training.precision import has_bf16
 
+FLOW_KINDS = ("recurrent", "aggregation", "super_resolution")
 FlowHeadConfig = RecurrentConfig | AggregationConfig | SuperResolutionConfig
 
 
 def head_config(kind: object, values: Mapping[str, Any]) -> FlowHeadConfig:
     """The configuration of a kind of head from plain values; raises ConfigError."""
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ConfigError(f"kind {kind!r} of a flow head: one of {', '.join(KINDS)}")
+    if not isinstance(kind, str) or kind not in FLOW_KINDS:
+        raise ConfigError(f"kind {kind!r} of a flow head: one of {', '.join(FLOW_KINDS)}")
     config: FlowHeadConfig = KINDS[kind][0].from_dict(values)
     return config
 
@@ -82,10 +84,12 @@ class CoarseMatcher:
     def __call__(self, images: Tensor, reduce: int = 1) -> Coarse:
         """images (2, B, 3, H, W) -> matches of 2 B directions, view 0's pixels first."""
         pair = self.describe(images, reduce)
-        grid = pair.forward.grid_target
         ahead = attention_volume(pair.forward.queries, pair.forward.keys)
         back = attention_volume(pair.backward.queries, pair.backward.keys)
-        volume = reciprocal_volume(ahead, back)
+        return self.read(reciprocal_volume(ahead, back), pair.forward.grid_target, reduce)
+
+    def read(self, volume: Tensor, grid: Grid, reduce: int = 1) -> Coarse:
+        """A reciprocal volume (B, N, N) of images on one token grid to matches."""
         volume = torch.cat([volume, volume.transpose(1, 2)])
         match = match_volume(volume, grid, "window", self.beta)
         flow = token_flow(match.position, grid).permute(0, 3, 1, 2) * (PATCH * reduce)

@@ -1,0 +1,168 @@
+"""From a depth head's run to its weights file and its model card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from zeroco_ros import __version__
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.heads.checkpoint import save_head
+from zeroco_ros.heads.depth import DepthHead, DepthHeadConfig
+from zeroco_ros.training.card import DEPTH_CARD
+from zeroco_ros.training.checkpoints import load_state
+from zeroco_ros.training.depth_holdout import SEED, depth_errors, held_out_depth, sigma_factor
+from zeroco_ros.training.depth_recipe import DepthRecipe, depth_recipe_from
+from zeroco_ros.training.depth_views import Observer
+from zeroco_ros.training.photos import BUNDLED
+
+
+@dataclass(frozen=True)
+class FinishedDepth:
+    """An ended run: averaged head, recipe, progress, the log's records and where it came from."""
+
+    head: DepthHead
+    recipe: DepthRecipe
+    step: int
+    samples: int
+    minutes: float
+    records: list[dict[str, Any]]
+    facts: dict[str, Any]
+
+
+def read_depth_run(out: Path) -> FinishedDepth:
+    """Read a run folder; raises ConfigError if it holds no checkpoint."""
+    state = load_state(out / "checkpoint.pt")
+    if state is None:
+        raise ConfigError(f"no checkpoint in {out}: train first (zeroco train depth --out DIR)")
+    recipe = depth_recipe_from(json.loads(state["recipe"]))
+    head = DepthHead(DepthHeadConfig.from_dict(state["config"]))
+    head.load_state_dict(state["average"])
+    log = out / "log.jsonl"
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    return FinishedDepth(
+        head.eval(),
+        recipe,
+        state["step"],
+        state["pairs"],
+        state["seconds"] / 60,
+        [json.loads(line) for line in lines],
+        {**facts, "backbone": state["backbone"]},
+    )
+
+
+def export_depth(
+    out: Path,
+    weights: Path,
+    *,
+    backbone: str = "default",
+    flow: str = "flow_head",
+    calibration_pairs: int = 24,
+    notes: str = "",
+) -> str:
+    """Write a run's averaged head (half precision), scale its sigma, write the card beside it.
+
+    calibration_pairs: rendered pairs per set, other than the held-out ones, on which one factor
+    for sigma is fitted (0: none is); notes: Markdown for the card. Returns the file's sha256.
+    """
+    run = read_depth_run(out)
+    factor, errors = 1.0, {}
+    if calibration_pairs:
+        observer = Observer(backbone, flow)
+        other = held_out_depth(run.recipe.data, calibration_pairs, observer, SEED + 100)
+        factor = round(sigma_factor(run.head, other, run.recipe.data), 4)
+        errors = depth_errors(run.head, other, run.recipe.data)
+    metadata = metadata_of(run, factor)
+    save_head(weights, run.head.to(torch.float16), metadata)
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    text = depth_card(run, metadata, errors, sha256, weights, notes)
+    weights.with_suffix(".md").write_text(text, encoding="utf-8")
+    return sha256
+
+
+def metadata_of(run: FinishedDepth, factor: float) -> dict[str, Any]:
+    """What the weights file says about itself, beside its architecture."""
+    measured = [record["depth"] for record in run.records if "depth" in record]
+    return {
+        "license": "Apache-2.0",
+        "sigma_factor": factor,
+        "recipe": run.recipe.to_dict(),
+        "training": {
+            "steps": run.step,
+            "samples": run.samples,
+            "minutes": round(run.minutes, 1),
+            "held_out": measured[-1] if measured else {},
+            "version": __version__,
+            **run.facts,
+        },
+    }
+
+
+def depth_card(
+    run: FinishedDepth,
+    metadata: dict[str, Any],
+    errors: dict[str, Any],
+    sha256: str,
+    weights: Path,
+    notes: str,
+) -> str:
+    """The model card (Markdown)."""
+    training = metadata["training"]
+    count = sum(p.numel() for p in run.head.parameters())
+    return DEPTH_CARD.format(
+        name=weights.stem,
+        file=weights.name,
+        sha256=sha256,
+        size=f"{weights.stat().st_size / 1e6:.2f}",
+        millions=f"{count / 1e6:.2f}",
+        seed=run.recipe.seed,
+        photos="\n".join(f"- `{name}`: {terms}" for name, terms in BUNDLED.items()),
+        curve=curve(run),
+        fresh=table(errors),
+        factor=metadata["sigma_factor"],
+        objective=", ".join(
+            f"{name} {value:g}" for name, value in metadata["recipe"]["loss"].items() if value
+        ),
+        notes=notes.strip() or "Not measured.",
+        **{
+            key: training[key]
+            for key in ("steps", "samples", "minutes", "commit", "command", "processes")
+        },
+        backbone=training["backbone"],
+        flow=training["flow"],
+    )
+
+
+def curve(run: FinishedDepth) -> str:
+    """Held-out errors of the head over the run as a table."""
+    measured = [record for record in run.records if "depth" in record]
+    if not measured:
+        return "Not measured."
+    names = list(measured[-1]["depth"]["head"])
+    titles = [f"{name} AbsRel | {name} delta1" for name in names]
+    lines = [f"| samples | minutes | {' | '.join(titles)} |", "|---" * (2 + 2 * len(names)) + "|"]
+    for record in [*measured[: -1 : 1 + len(measured) // 12], measured[-1]]:
+        values = _values(record["depth"]["head"])
+        lines.append(f"| {record['pairs']} | {record['minutes']:.0f} | {values} |")
+    return "\n".join(lines)
+
+
+def table(errors: dict[str, Any]) -> str:
+    """Errors by method as a table."""
+    if not errors:
+        return "Not measured."
+    names = list(errors["head"])
+    titles = [f"{name} AbsRel | {name} delta1" for name in names]
+    lines = [f"| | {' | '.join(titles)} |", "|---" * (1 + 2 * len(names)) + "|"]
+    lines += [f"| {method} | {_values(rows)} |" for method, rows in errors.items()]
+    return "\n".join(lines)
+
+
+def _values(rows: dict[str, dict[str, float]]) -> str:
+    return " | ".join(f"{row['abs_rel']:.3f} | {row['delta1']:.3f}" for row in rows.values())

@@ -1,0 +1,154 @@
+"""Training of the depth head on a frozen backbone and flow head."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.heads.depth import DepthHead
+from zeroco_ros.training.depth_holdout import depth_errors, held_out_depth
+from zeroco_ros.training.depth_losses import DepthLoss, depth_loss
+from zeroco_ros.training.depth_pairs import DepthBatch, DepthShard, depth_batch
+from zeroco_ros.training.depth_recipe import DepthRecipe
+from zeroco_ros.training.depth_shards import DepthSource
+from zeroco_ros.training.depth_views import Observer
+from zeroco_ros.training.flow_train import note
+from zeroco_ros.training.head_trainer import HeadTrainer
+from zeroco_ros.training.memory import keep_freed_memory
+from zeroco_ros.training.precision import autocast
+from zeroco_ros.training.train import git_commit
+
+
+@dataclass(frozen=True)
+class DepthRunOptions:
+    """Where and how a run is executed.
+
+    out: run folder; backbone, flow: the frozen networks, flow may be "none"; minutes: end after
+    this much training time instead of after the recipe's steps; textures: folder of further
+    pictures; held_out: pairs per held-out set (0: none).
+    """
+
+    out: Path
+    backbone: str = "default"
+    flow: str = "flow_head"
+    minutes: float | None = None
+    textures: str | None = None
+    threads: int | None = None
+    resume: bool = False
+    held_out: int = 24
+    progress: bool = True
+    command: str = ""
+
+
+class DepthTrainer(HeadTrainer):
+    """One run of a depth head."""
+
+    def __init__(self, recipe: DepthRecipe, options: DepthRunOptions) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe, self.options = recipe, options
+        self.observer = Observer(options.backbone, options.flow)
+        config = replace(recipe.head, tokens=self.observer.tokens, beta=self.observer.beta)
+        super().__init__(
+            (DepthHead(config), DepthHead(config)),
+            recipe.optimizer,
+            recipe.to_dict(),
+            options.out / "checkpoint.pt",
+            (recipe.steps, options.minutes),
+            self.observer.backbone_sha256,
+        )
+
+    def update(self, batch: DepthBatch) -> DepthLoss:
+        """One optimizer step on a batch."""
+        with autocast("auto", torch.device("cpu")):
+            head = self.head
+            assert isinstance(head, DepthHead)
+            found = head(batch.direction, head.encode(batch.images[0]), batch.geometry)
+        loss = depth_loss(found, batch, self.recipe.loss)
+        self.descend(loss.total, len(batch.log_inverse))
+        return loss
+
+
+def train_depth(recipe: DepthRecipe, options: DepthRunOptions) -> DepthTrainer:
+    """Run or resume a recipe to its end; the run folder then holds checkpoint and log."""
+    keep_freed_memory()
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    options.out.mkdir(parents=True, exist_ok=True)
+    trainer = DepthTrainer(recipe, options)
+    leads = trainer.team.leads
+    if options.resume:
+        trainer.resume()
+    elif trainer.path.exists():
+        raise ConfigError(f"{trainer.path} exists: continue it with --resume or use another --out")
+    elif leads:
+        facts = {
+            "command": options.command,
+            "commit": git_commit(),
+            "textures": options.textures is not None,
+            "processes": trainer.team.size,
+            "backbone": trainer.backbone_sha256,
+            "flow": options.flow if options.flow in ("flow_head", "none") else "a file",
+        }
+        (options.out / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    sets: dict[str, DepthShard] = {}
+    if options.held_out and leads:
+        sets = held_out_depth(recipe.data, options.held_out, trainer.observer)
+    run_depth_steps(trainer, sets)
+    if leads:
+        trainer.save()
+        if sets:
+            evaluate(trainer, sets)
+    return trainer
+
+
+def run_depth_steps(trainer: DepthTrainer, sets: dict[str, DepthShard]) -> None:
+    """All remaining steps, with pairs from a background process."""
+    recipe, options = trainer.recipe, trainer.options
+    total = recipe.steps if options.minutes is None else None
+    bar = tqdm(total=total, disable=not (options.progress and trainer.team.leads), mininterval=2)
+    mean = {"error": 0.0, "total": 0.0}
+    networks = (options.backbone, options.flow)
+    pairs = options.out / "pairs"
+    with DepthSource(
+        recipe, networks, pairs, options.textures, trainer.step, trainer.team
+    ) as source:
+        while trainer.progress() < 1:
+            started = time.monotonic()
+            rng, samples = source.draw(trainer.step)
+            loss = trainer.update(depth_batch(rng, samples, recipe.data))
+            trainer.unshared += time.monotonic() - started
+            if not trainer.team.leads:
+                continue
+            share = max(0.01, 1 / trainer.step)
+            for name in mean:
+                mean[name] += share * (float(getattr(loss, name).detach()) - mean[name])
+            bar.update(trainer.step - bar.n)
+            bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
+            if trainer.step % recipe.log_every == 0:
+                means = {name: round(value, 4) for name, value in mean.items()}
+                waited = {"waited": round(source.waited, 1)}
+                note(options.out / "log.jsonl", {**record(trainer), **means, **waited})
+            if trainer.step % recipe.save_every == 0:
+                trainer.save()
+            if sets and trainer.step % recipe.evaluate_every == 0:
+                evaluate(trainer, sets)
+
+
+def evaluate(trainer: DepthTrainer, sets: dict[str, DepthShard]) -> None:
+    """Write the averaged head's held-out errors to the log."""
+    assert isinstance(trainer.average, DepthHead)
+    errors = depth_errors(trainer.average, sets, trainer.recipe.data)
+    note(trainer.options.out / "log.jsonl", {**record(trainer), "depth": errors})
+
+
+def record(trainer: DepthTrainer) -> dict[str, Any]:
+    """Where the run is."""
+    minutes = round(trainer.seconds / 60, 2)
+    return {"step": trainer.step, "pairs": trainer.pairs, "minutes": minutes}

@@ -1,0 +1,110 @@
+"""What the training of every head shares: optimizer, clock, moving average, checkpoint."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.training.checkpoints import load_state, save_state
+from zeroco_ros.training.parallel import Team
+from zeroco_ros.training.recipe import OptimizerPlan
+
+
+class HeadTrainer:
+    """A head, its moving average, an optimizer, and how far the run has come.
+
+    recipe: the run's recipe as plain values; minutes: end after this much training time instead
+    of after `steps`.
+    """
+
+    def __init__(
+        self,
+        heads: tuple[nn.Module, nn.Module],
+        plan: OptimizerPlan,
+        recipe: dict[str, Any],
+        path: Path,
+        length: tuple[int, float | None],
+        backbone: str,
+    ) -> None:
+        self.team = Team()
+        self.head, self.average = heads
+        self.average.load_state_dict(self.head.state_dict())
+        self.plan, self.values, self.path, self.backbone_sha256 = plan, recipe, path, backbone
+        self.steps, self.minutes = length
+        groups = [
+            {
+                "params": [p for p in self.head.parameters() if p.ndim > 1],
+                "weight_decay": plan.weight_decay,
+            },
+            {"params": [p for p in self.head.parameters() if p.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, lr=plan.lr, betas=plan.betas)
+        self.step, self.seconds, self.pairs = 0, 0.0, 0
+        self.unshared = 0.0  # seconds that the other processes do not know of yet
+
+    def resume(self) -> None:
+        """Continue from the run folder's checkpoint; ConfigError if there is none that fits."""
+        state = load_state(self.path)
+        if state is None:
+            raise ConfigError(f"no checkpoint in {self.path.parent}: start without --resume")
+        if json.loads(state["recipe"]) != json.loads(json.dumps(self.values)):
+            raise ConfigError(f"{self.path} was made with another recipe: use that one or --out")
+        self.head.load_state_dict(state["head"])
+        self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.step, self.seconds, self.pairs = state["step"], state["seconds"], state["pairs"]
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        state = {
+            "recipe": json.dumps(self.values),
+            "config": self.head.config.to_dict(),  # type: ignore[operator, union-attr]
+            "head": self.head.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "pairs": self.pairs,
+            "backbone": self.backbone_sha256,
+        }
+        save_state(self.path, state)
+
+    def progress(self) -> float:
+        """How much of the run is done, 0 to 1."""
+        if self.minutes is not None:
+            return min(1.0, self.seconds / (60 * self.minutes))
+        return self.step / self.steps
+
+    def rate(self) -> float:
+        """Learning rate of the next step: linear warm-up, then half a cosine."""
+        warm = min(1.0, (self.step + 1) / self.plan.warmup)
+        cosine = 0.5 * (1 + math.cos(math.pi * self.progress()))
+        return self.plan.lr * warm * (self.plan.final + (1 - self.plan.final) * cosine)
+
+    def descend(self, loss: Tensor, count: int) -> None:
+        """One optimizer step down a loss that this process averaged over `count` samples."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate()
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        clock = self.seconds + self.unshared
+        self.seconds = self.team.average_gradients(self.head.parameters(), clock)
+        self.unshared = 0.0
+        nn.utils.clip_grad_norm_(self.head.parameters(), self.plan.clip)
+        self.optimizer.step()
+        self.step += 1
+        self.pairs += count * self.team.size
+        self.blend()
+
+    @torch.no_grad()
+    def blend(self) -> None:
+        """Moving average of the weights, short at the start."""
+        decay = min(self.plan.ema, (1 + self.step) / (10 + self.step))
+        averages: list[Tensor] = list(self.average.parameters())
+        torch._foreach_lerp_(averages, list[Tensor](self.head.parameters()), 1 - decay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +39,14 @@ def unproject(
     return np.asarray(points, dtype=np.float32)
 
 
-def write_ply(path: str | Path, points: npt.ArrayLike, colors: npt.ArrayLike | None = None) -> int:
+def write_ply(
+    target: str | Path | IO[bytes], points: npt.ArrayLike, colors: npt.ArrayLike | None = None
+) -> int:
     """Write points (..., 3) with colors (..., 3) uint8 RGB as binary little-endian PLY.
 
-    Points that are not finite are left out. Returns how many were written. Raises ConfigError for
-    shapes or colors that do not fit, and for a path that cannot be written.
+    target: a path, or a file open for writing bytes. Points that are not finite are left out.
+    Returns how many were written. Raises ConfigError for shapes or colors that do not fit, and for
+    a path that cannot be written.
     """
     xyz = np.asarray(points, dtype=np.float32)
     if xyz.shape[-1:] != (3,):
@@ -67,10 +71,12 @@ def write_ply(path: str | Path, points: npt.ArrayLike, colors: npt.ArrayLike | N
     lines = ["ply", "format binary_little_endian 1.0", f"element vertex {len(vertices)}"]
     lines += [f"property {types[kind]} {name}" for name, kind in fields]
     header = "\n".join([*lines, "end_header", ""]).encode("ascii")
+    content = header + vertices.tobytes()
     try:
-        with Path(path).open("wb") as file:
-            file.write(header)
-            file.write(vertices.tobytes())
+        if isinstance(target, str | Path):
+            Path(target).write_bytes(content)
+        else:
+            target.write(content)
     except OSError as error:
-        raise ConfigError(f"cannot write the point cloud {path}: {error}") from error
+        raise ConfigError(f"cannot write the point cloud {target}: {error}") from error
     return len(vertices)

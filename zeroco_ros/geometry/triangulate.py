@@ -29,11 +29,11 @@ Array = npt.NDArray[np.float64]
 # A whitened squared residual (two axes, so chi-square of 2 degrees of freedom) up to FULL counts
 # in full (95 % of true matches), from NONE on not at all; in between the weight falls linearly.
 FULL, NONE = 6.0, 18.0
-ITERATIONS = 3
+ITERATIONS = 2
 # Candidates from single views: those with the most parallax; more cost time and find no more.
 CANDIDATES = 4
 # Elements of one block of work over all views: its dozen arrays then stay in the cache.
-BLOCK = 32_768
+BLOCK = 28_672
 # Nearer than this share of the reference depth to the view's image plane there is no projection.
 NEAREST = 1e-3
 
@@ -133,13 +133,15 @@ def _grid(shape: tuple[int, ...]) -> FloatArray:
 def _projections(K: npt.ArrayLike, views: Sequence[View]) -> tuple[FloatArray, FloatArray]:
     """A (V, 3, 3) and b (V, 3): a point p, d projects to A (p, 1) + d b."""
     reference = np.asarray(K, dtype=np.float64)
-    T = np.stack([np.asarray(view.T_view_from_ref, dtype=np.float64) for view in views])
-    Kv = np.stack([np.asarray(view.K_view, dtype=np.float64) for view in views])
-    if reference.shape != (3, 3) or T.shape[1:] != (4, 4) or Kv.shape[1:] != (3, 3):
+    poses = [np.asarray(view.T_view_from_ref, dtype=np.float64) for view in views]
+    cameras = [np.asarray(view.K_view, dtype=np.float64) for view in views]
+    shapes = {reference.shape, *(camera.shape for camera in cameras)}
+    if shapes != {(3, 3)} or {pose.shape for pose in poses} != {(4, 4)}:
         raise ConfigError(
-            f"K (3, 3), T (4, 4), K_view (3, 3) needed, got {reference.shape} {T.shape[1:]} "
-            f"{Kv.shape[1:]}"
+            f"K and K_view (3, 3), T (4, 4) needed, got {sorted(shapes)} and "
+            f"{[pose.shape for pose in poses]}"
         )
+    T, Kv = np.stack(poses), np.stack(cameras)
     if not (np.isfinite(T).all() and np.isfinite(Kv).all() and np.isfinite(reference).all()):
         raise ConfigError("a pose or camera matrix holds NaN or inf: leave that view out")
     if reference[0, 0] <= 0 or reference[1, 1] <= 0:

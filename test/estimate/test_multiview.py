@@ -1,0 +1,144 @@
+"""Depth of one frame from several posed views, on the procedural world with exact depth."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import pytest
+from true_flow import true_flow
+
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.estimate.multiview import (
+    InverseDepthPrior,
+    MultiviewConfig,
+    depth_from_views,
+)
+from zeroco_ros.estimate.posed_view import DepthMap, PosedView
+from zeroco_ros.estimate.results import FlowResult
+from zeroco_ros.training.sequences import WorldFrame, world_sequence
+
+SIZE = (144, 192)
+REFERENCE, OTHERS = 5, (4, 3, 2, 1)
+
+
+@lru_cache(maxsize=4)
+def frames(kind: str) -> tuple[WorldFrame, ...]:
+    return tuple(world_sequence(kind, 6, SIZE))
+
+
+def gray(frame: WorldFrame) -> np.ndarray:
+    return np.asarray(cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY))
+
+
+def flow_of(target: WorldFrame, source: WorldFrame, noise: float, seed: int) -> FlowResult:
+    """True flow with smooth errors of `noise` pixels, as a network makes them."""
+    flow, seen = true_flow(target, source)
+    random = np.random.default_rng(seed)
+    coarse = random.normal(0, noise, (SIZE[0] // 16, SIZE[1] // 16, 2)).astype(np.float32)
+    flow = flow + cv2.resize(coarse, SIZE[::-1], interpolation=cv2.INTER_NEAREST)
+    error = np.where(seen, noise, np.inf).astype(np.float32)
+    sure = np.where(seen, 0.9, 0.02).astype(np.float32)
+    return FlowResult(flow.astype(np.float32), sure, ~seen, error, np.zeros((1, 1, 2), np.float32))
+
+
+def views_of(kind: str, others: tuple[int, ...] = OTHERS, noise: float = 0.4) -> list[PosedView]:
+    here = frames(kind)[REFERENCE]
+    views = []
+    for number in others:
+        there = frames(kind)[number]
+        pose = np.linalg.inv(there.c2w) @ here.c2w
+        views.append(PosedView(flow_of(here, there, noise, number), pose, there.K, gray(there)))
+    return views
+
+
+def estimate(kind: str, views: list[PosedView], **options: object) -> DepthMap:
+    here = frames(kind)[REFERENCE]
+    return depth_from_views(here.K, views, image=gray(here), **options)  # type: ignore[arg-type]
+
+
+def errors(kind: str, found: DepthMap) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Relative error and deviations of the known pixels, and which are known."""
+    truth = frames(kind)[REFERENCE].depth
+    known = np.isfinite(found.depth)
+    error = np.abs(found.depth - truth)[known]
+    return error / truth[known], error / found.sigma[known], known
+
+
+def test_depth_is_right_and_complete() -> None:
+    found = estimate("walk", views_of("walk"))
+    relative, _, known = errors("walk", found)
+    assert found.depth.dtype == found.sigma.dtype == np.float32 and found.depth.shape == SIZE
+    assert (np.isnan(found.depth) == np.isnan(found.sigma)).all()
+    assert known.mean() > 0.9
+    assert np.median(relative) < 0.02 and relative.mean() < 0.05
+
+
+def test_sigma_is_a_standard_deviation_and_ranks() -> None:
+    found = estimate("walk", views_of("walk"))
+    relative, deviations, known = errors("walk", found)
+    assert 0.3 < np.quantile(deviations, 0.683) < 1.5
+    order = np.argsort((found.sigma / found.depth)[known])
+    half = len(order) // 2
+    assert relative[order[:half]].mean() < 0.6 * relative[order[half:]].mean()
+
+
+def test_pictures_alone_do_once_the_range_is_known() -> None:
+    views = views_of("walk")
+    silent = [views[0]] + [PosedView(None, v.T_view_from_ref, v.K, v.gray) for v in views[1:]]
+    found = estimate("walk", silent)
+    relative, _, known = errors("walk", found)
+    assert known.mean() > 0.8 and np.median(relative) < 0.03
+
+
+def test_grossly_wrong_flow_of_one_view_is_outvoted() -> None:
+    views = views_of("walk")
+    wrong = views[1].flow
+    assert wrong is not None
+    lies = FlowResult(
+        wrong.flow + 12,
+        wrong.confidence,
+        wrong.occluded,
+        wrong.forward_backward_error,
+        wrong.coarse,
+    )
+    views[1] = PosedView(lies, views[1].T_view_from_ref, views[1].K, views[1].gray)
+    relative, _, known = errors("walk", estimate("walk", views))
+    assert known.mean() > 0.85 and np.median(relative) < 0.025
+
+
+@pytest.mark.parametrize("kind", ["static", "rotation"])
+def test_without_parallax_there_is_no_depth(kind: str) -> None:
+    found = estimate(kind, views_of(kind))
+    assert np.isfinite(found.depth).mean() < 0.02
+
+
+def test_without_parallax_the_prior_decides() -> None:
+    truth = frames("static")[REFERENCE].depth
+    prior = InverseDepthPrior(1 / truth, np.full(SIZE, 0.02, np.float32) / truth)
+    found = estimate("static", views_of("static"), prior=prior)
+    relative, _, known = errors("static", found)
+    assert known.mean() > 0.9 and np.median(relative) < 0.02
+
+
+def test_uncertain_poses_make_uncertain_depth() -> None:
+    views = views_of("walk")
+    loose = np.diag([0.02**2] * 3 + [np.radians(0.5) ** 2] * 3)
+    unsure = [PosedView(v.flow, v.T_view_from_ref, v.K, v.gray, loose) for v in views]
+    sharp, wide = estimate("walk", views), estimate("walk", unsure)
+    both = np.isfinite(sharp.depth) & np.isfinite(wide.depth)
+    assert np.median(wide.sigma[both] / sharp.sigma[both]) > 1.5
+
+
+def test_no_views_say_nothing() -> None:
+    assert np.isnan(estimate("walk", []).depth).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"levels": 4}, {"max_side": 10}, {"flow_weight": -1.0}, {"max_relative_sigma": 0.0}],
+)
+def test_configuration_is_checked(options: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(options))):
+        MultiviewConfig(**options)  # type: ignore[arg-type]

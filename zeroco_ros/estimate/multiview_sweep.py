@@ -1,0 +1,111 @@
+"""Plane sweep: how well the views' pictures agree with the reference at each inverse depth.
+
+Collins, "A Space-Sweep Approach to True Multi-Image Matching" (CVPR 1996). Pictures are compared
+after a local normalization of mean and contrast (the idea of normalized correlation, at the cost
+of absolute differences), because exposure changes between views.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float64]
+
+# Pixels around which mean and contrast are normalized, and over which differences are averaged.
+NORMAL_SIDE, MATCH_SIDE = 7, 5
+# Gray levels that noise makes: contrast below it is not amplified.
+NOISE = 3.0
+# Normalized difference from which on a pixel just does not fit.
+WORST = 1.5
+# What a hypothesis costs that no view sees: about the mean of unrelated texture.
+UNSEEN = 0.7
+OUTSIDE = 100.0
+
+
+@dataclass(frozen=True)
+class SweepView:
+    """A view at the sweep's resolution. gray: (h, w) float32, 0..255; K: (3, 3);
+    T_view_from_ref: (4, 4).
+    """
+
+    gray: FloatArray
+    K: Matrix
+    T_view_from_ref: Matrix
+
+
+def normalized(gray: FloatArray) -> FloatArray:
+    """Local mean off, local contrast 1: (h, w) float32; near 0 where there is no texture."""
+    side = (NORMAL_SIDE, NORMAL_SIDE)
+    mean = cv2.blur(gray, side)
+    variance = np.maximum(cv2.blur(gray * gray, side) - mean * mean, 0)
+    return np.asarray((gray - mean) / np.sqrt(variance + NOISE**2), dtype=np.float32)
+
+
+def sweep(
+    gray: FloatArray, K: Matrix, views: Sequence[SweepView], levels: FloatArray
+) -> FloatArray:
+    """Cost (D, h, w) in [0, `WORST`] of D inverse depths for every reference pixel.
+
+    gray: (h, w) float32 of the reference, K: (3, 3) of it, levels: (D,). The better half of the
+    views that see a point counts, so that it may be hidden in the others (Kang, Szeliski and Chai,
+    CVPR 2001).
+    """
+    height, width = gray.shape
+    own, inverse = normalized(gray), np.asarray(np.linalg.inv(K), dtype=np.float64)
+    others = [normalized(view.gray) for view in views]
+    costs = np.empty((len(views), height, width), dtype=np.float32)
+    volume = np.empty((len(levels), height, width), dtype=np.float32)
+    for number, level in enumerate(levels):
+        for slot, view, other in zip(costs, views, others, strict=True):
+            warped, seen = _seen_on_plane(other, view, inverse, float(level), (height, width))
+            np.abs(warped - own, out=warped)
+            np.minimum(warped, np.float32(WORST), out=warped)
+            cv2.blur(warped, (MATCH_SIDE, MATCH_SIDE), dst=slot)
+            slot[~seen] = np.inf
+        volume[number] = _better_half(costs)
+    return volume
+
+
+def _seen_on_plane(
+    picture: FloatArray, view: SweepView, inverse: Matrix, level: float, size: tuple[int, int]
+) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+    """The view's picture as if all lay at one inverse depth of the reference, and where it is."""
+    pose = view.T_view_from_ref
+    plane = pose[:3, :3] + level * np.outer(pose[:3, 3], (0.0, 0.0, 1.0))
+    homography = view.K @ plane @ inverse
+    height, width = size
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    warped = np.asarray(
+        cv2.warpPerspective(
+            picture,
+            homography,
+            (width, height),
+            flags=flags,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=OUTSIDE,
+        ),
+        dtype=np.float32,
+    )
+    seen = warped < 0.2 * OUTSIDE
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
+    if (corners @ homography[2] <= 0).any():
+        x = homography[2, 0] * np.arange(width)
+        y = homography[2, 1] * np.arange(height) + homography[2, 2]
+        seen &= x + y[:, None] > 0
+    return warped, seen
+
+
+def _better_half(costs: FloatArray) -> FloatArray:
+    """Mean of the lower half of the finite costs (V, h, w) of each pixel: (h, w)."""
+    ordered = np.sort(costs, axis=0)
+    count = np.isfinite(ordered).sum(0)
+    total = np.cumsum(np.where(np.isfinite(ordered), ordered, 0), axis=0)
+    half = np.maximum((count + 1) // 2, 1)
+    best = np.take_along_axis(total, half[None] - 1, axis=0)[0] / half
+    return np.where(count > 0, best, np.float32(UNSEEN)).astype(np.float32)

@@ -78,6 +78,7 @@ setup(
         "console_scripts": [
             "zeroco = zeroco_ros.cli:main",
             "flow_node = zeroco_ros.ros.flow_node:main",
+            "depth_node = zeroco_ros.ros.depth_node:main",
         ],
     },
     zip_safe=False,

@@ -26,7 +26,7 @@ LEAVE_OUT = shutil.ignore_patterns(
     "*.egg-info",
     "test",
 )
-SCRIPTS = {"flow_node", "zeroco"}
+SCRIPTS = {"depth_node", "flow_node", "zeroco"}
 SHARED_FILES = sorted(
     str(path.relative_to(ROOT))
     for folder, pattern in [

@@ -58,6 +58,12 @@ class Journal:
         if suffix is not None:
             self._logger.warning(f"{text}{suffix}")
 
+    def note(self, key: str, text: str) -> None:
+        """One line for information, throttled per key."""
+        suffix = self._throttle.suffix(key)
+        if suffix is not None:
+            self._logger.info(f"{text}{suffix}")
+
     def incompatible(self, text: str) -> None:
         """A QoS that does not fit; nothing flows there."""
         self._metrics.add("incompatible_qos")

@@ -83,6 +83,96 @@ FLOW_TOPICS: tuple[TopicSpec, ...] = (
 )
 
 
+_CLOUD = "sensor_msgs/msg/PointCloud2"
+_INFO = "sensor_msgs/msg/CameraInfo"
+_ODOMETRY = "nav_msgs/msg/Odometry"
+
+DEPTH_TOPICS: tuple[TopicSpec, ...] = (
+    TopicSpec(
+        "image",
+        "in",
+        _IMAGE,
+        _ANY,
+        "The camera, distorted as it comes. With `image_transport: compressed` it is "
+        "`image/compressed` (sensor_msgs/msg/CompressedImage, jpeg or png).",
+    ),
+    TopicSpec(
+        "camera_info",
+        "in",
+        _INFO,
+        "",
+        "Its calibration, with binning and region of interest; the last one counts. Where it is "
+        "not remapped, the one beside the image's topic is read.",
+    ),
+    TopicSpec(
+        "odom",
+        "in",
+        _ODOMETRY,
+        "",
+        "With `pose_source: odometry`: poses in meters, interpolated at the image's stamp.",
+    ),
+    TopicSpec(
+        "pose",
+        "in",
+        "geometry_msgs/msg/PoseStamped",
+        "",
+        "With `pose_source: pose`: the same as poses of the camera's optical frame.",
+    ),
+    TopicSpec(
+        "~/depth",
+        "out",
+        _IMAGE,
+        "32FC1",
+        "Distance along the optical axis (REP 118) on the pixels of the rectified image, in "
+        "meters or, as ~/scale says, in a unit of its own; NaN where unknown.",
+    ),
+    TopicSpec(
+        "~/depth_sigma",
+        "out",
+        _IMAGE,
+        "32FC1",
+        "Its standard deviation in the same unit; NaN where depth is.",
+    ),
+    TopicSpec(
+        "~/points",
+        "out",
+        _CLOUD,
+        "",
+        "The same as colored points (x, y, z, rgb) in the optical frame, organized as the image; "
+        "NaN where unknown.",
+    ),
+    TopicSpec("~/image_rect", "out", _IMAGE, "rgb8", "The rectified image that depth lies on."),
+    TopicSpec(
+        "~/camera_info",
+        "out",
+        _INFO,
+        "",
+        "Its pinhole camera. Does not make the node work by itself.",
+        companion=True,
+    ),
+    TopicSpec(
+        "~/odometry",
+        "out",
+        _ODOMETRY,
+        "",
+        "The camera's optical frame in the frame of the poses given; estimated: in `world_frame`, "
+        "which begins at the first frame with x forward and z up, in the unit of depth. "
+        "A covariance that begins with -1 is unknown; velocities always are.",
+    ),
+    TopicSpec(
+        "~/scale",
+        "out",
+        "std_msgs/msg/String",
+        "",
+        "metric or relative, for all that follows; latched (transient local). Does not make the "
+        "node work by itself.",
+        companion=True,
+        latched=True,
+    ),
+    _DIAGNOSTICS,
+)
+
+
 def encodings(topics: Iterable[TopicSpec]) -> dict[str, str]:
     """Name without `~/` -> encoding of the image outputs among `topics`."""
     return {topic.short: topic.encoding for topic in topics if topic.own_output and topic.encoding}

@@ -1,0 +1,69 @@
+"""What depth_node publishes (see `topics`).
+
+Images, points and camera_info carry the header of the input image unchanged, and lie on the pixels
+of its rectified image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from std_msgs.msg import String
+
+from zeroco_ros.ros.depth.messages import camera_info, odometry, point_cloud
+from zeroco_ros.ros.messages import from_array
+from zeroco_ros.ros.outputs import Outputs
+from zeroco_ros.ros.topics import DEPTH_TOPICS
+
+if TYPE_CHECKING:
+    from zeroco_ros.estimate.results import DepthResult
+    from zeroco_ros.ros.depth.inputs import DepthItem
+
+
+class DepthOutputs(Outputs):
+    """See `Outputs`.
+
+    world: returns the frame of ~/odometry. optical_world: the world is the first camera's, with
+    optical axes (estimated poses): ~/odometry turns it to x forward, z up (REP 103).
+    """
+
+    def __init__(
+        self,
+        node: LifecycleNode,
+        report: Callable[[str], None],
+        changed: Callable[[], None],
+        world: Callable[[], str],
+        optical_world: bool,
+    ) -> None:
+        super().__init__(node, DEPTH_TOPICS, report, changed)
+        self._world = world
+        self._optical_world = optical_world
+        self._scale = ""
+
+    def publish_depth(
+        self, result: DepthResult, item: DepthItem, max_depth: float
+    ) -> frozenset[str]:
+        """Publish what is listened to; returns the names. max_depth: NaN beyond, 0: nowhere."""
+        header = item.frame.header
+        depth, sigma = result.depth, result.sigma
+        if max_depth > 0:
+            far = depth > max_depth
+            depth, sigma = (np.where(far, np.float32(np.nan), a) for a in (depth, sigma))
+        self._tell_scale(result.scale)
+        makers: dict[str, Callable[[], Any]] = {
+            "depth": lambda: from_array(depth, "32FC1", header),
+            "depth_sigma": lambda: from_array(sigma, "32FC1", header),
+            "points": lambda: point_cloud(depth, result.K, result.image, header),
+            "camera_info": lambda: camera_info(depth.shape, result.K, header),
+            "image_rect": lambda: from_array(result.image, "rgb8", header),
+            "odometry": lambda: odometry(result, header, self._world(), self._optical_world),
+        }
+        return self.publish(makers)
+
+    def _tell_scale(self, scale: str) -> None:
+        if scale != self._scale:
+            self._scale = scale
+            self.publish_latched("scale", String(data=scale))

@@ -1,0 +1,96 @@
+"""Everything a configured depth node has: posed images -> worker -> depth topics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from rclpy.lifecycle import LifecycleNode
+
+from zeroco_ros.ros.depth.camera_latch import described
+from zeroco_ros.ros.depth.inputs import DepthInput, DepthItem
+from zeroco_ros.ros.depth.job import DepthJob
+from zeroco_ros.ros.depth.model import load_model
+from zeroco_ros.ros.depth.outputs import DepthOutputs
+from zeroco_ros.ros.diagnostics import ERROR, WARN, Complaint
+from zeroco_ros.ros.journal import Journal
+from zeroco_ros.ros.metrics import Metrics
+from zeroco_ros.ros.parameter_server import ParameterServer
+from zeroco_ros.ros.pipeline import Pipeline
+
+
+class DepthPipeline(Pipeline[DepthItem]):
+    """See the module and `Pipeline`."""
+
+    def __init__(
+        self, node: LifecycleNode, parameters: ParameterServer, journal: Journal, metrics: Metrics
+    ) -> None:
+        super().__init__("depth", journal, metrics)
+        self._parameters = parameters
+        values = parameters.values
+        self._images = DepthInput(node, values, journal, metrics, self._submit)
+        self.model = load_model(values)
+        poses, fallback = self._images.poses, str(values["world_frame"])
+        outputs = DepthOutputs(
+            node,
+            journal.incompatible,
+            self.follow_subscribers,
+            world=lambda: poses.world or fallback,
+            optical_world=not poses.topics,
+        )
+        job = DepthJob(self.model, outputs, journal, metrics, lambda: parameters.values)
+        self._outfit(self._images, outputs, job)
+
+    def reconfigure(self, values: dict[str, Any]) -> None:
+        """Take over parameters that may change while images come in."""
+        self._images.reconfigure(values)
+
+    def poll(self) -> None:
+        """Images that have waited long enough go on, even when nothing else comes."""
+        super().poll()
+        self._images.advance()
+
+    def complaints(self) -> list[Complaint]:
+        """What is wrong with calibration, poses and tracking."""
+        found = [*self._camera_complaints(), *self._pose_complaints()]
+        newest = self._job.newest
+        if newest is not None and newest.state == "lost":
+            found.append((WARN, "lost: no key frame can be matched, depth is unknown"))
+        return found
+
+    def facts(self) -> Mapping[str, str]:
+        """Camera and newest result."""
+        camera, newest = self._images.latch.camera, self._job.newest
+        return {
+            "camera": "" if camera is None else described(camera),
+            "depth state": newest.state if newest else "",
+            "scale": newest.scale if newest else "",
+            "coverage": f"{newest.coverage:.3f}" if newest else "",
+            "parallax (px)": f"{newest.parallax_px:.1f}" if newest else "",
+        }
+
+    def _camera_complaints(self) -> list[Complaint]:
+        latch, topic, waited = self._images.latch, self._images.info, self.listening_for
+        if latch.refusal:
+            return [(ERROR, latch.refusal)]
+        if self._images.misfit:
+            return [(ERROR, self._images.misfit)]
+        if latch.camera is None and waited is not None and waited >= self._timeout:
+            text = f"no camera_info for {waited:.0f} s on {topic.topic}"
+            return [(WARN, f"{text} ({topic.publishers} publishers): depth waits for it")]
+        return []
+
+    def _pose_complaints(self) -> list[Complaint]:
+        poses, since = self._images.poses, self._images.pose_missing_since
+        if since is None or (waited := time.monotonic() - since) < self._timeout:
+            return []
+        topics = ", ".join(
+            f"{topic.topic} ({topic.publishers} publishers)" for topic in poses.topics
+        )
+        problem = f": {poses.problem}" if poses.problem else ""
+        return [(WARN, f"images without a pose for {waited:.0f} s, from {topics}{problem}")]
+
+    @property
+    def _timeout(self) -> float:
+        return float(self._parameters.values["input_timeout"])

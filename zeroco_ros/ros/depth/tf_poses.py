@@ -1,0 +1,97 @@
+"""Poses from tf2, where its library is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rclpy.node import Node
+from rclpy.time import Time
+
+from zeroco_ros.errors import BackendError
+from zeroco_ros.geometry.transforms import pose_to_matrix
+from zeroco_ros.ros.frames import NANOSECONDS
+
+MISSING = (
+    "pose_source is 'tf' and tf2_ros cannot be imported ({reason}): install it with the ROS 2 "
+    "distribution (apt: ros-$ROS_DISTRO-tf2-ros), or use pose_source 'odometry' or 'pose'"
+)
+
+
+class TfPoses:
+    """Poses of the images' frame in `world`, asked of tf2's buffer without waiting.
+
+    Raises BackendError where tf2_ros is not importable.
+    """
+
+    def __init__(self, node: Node, world: str) -> None:
+        self._library = _tf2_ros()
+        self._buffer = self._library.Buffer(node=node)
+        self.world = world
+        self.problem = ""
+        self.topics = (_Listener(node, self._library, self._buffer),)
+
+    def at(self, stamp: int, frame_id: str) -> npt.NDArray[np.float64] | None:
+        """See `PoseSource`."""
+        when = Time(seconds=stamp // NANOSECONDS, nanoseconds=stamp % NANOSECONDS)
+        try:
+            found = self._buffer.lookup_transform(self.world, frame_id, when).transform
+        except self._library.TransformException as error:
+            self.problem = f"tf: {error}"
+            return None
+        self.problem = ""
+        place, turn = found.translation, found.rotation
+        return pose_to_matrix((place.x, place.y, place.z), (turn.x, turn.y, turn.z, turn.w))
+
+    def jumped_to(self, stamp: int) -> None:
+        """tf2 refuses transforms older than what it has: forget those (static ones stay)."""
+        self._buffer.clear()
+
+    def clear(self) -> None:
+        """Forget all but static transforms."""
+        self._buffer.clear()
+        self.problem = ""
+
+    def reconfigure(self, values: Mapping[str, Any]) -> None:
+        """Nothing to do: tf2 knows how far it interpolates."""
+
+
+class _Listener:
+    """/tf and /tf_static, listened to on demand."""
+
+    topic = "/tf"
+
+    def __init__(self, node: Node, library: ModuleType, buffer: Any) -> None:
+        self._node = node
+        self._library = library
+        self._buffer = buffer
+        self._listener: Any = None
+
+    def subscribe(self) -> None:
+        """Listen; does nothing when listening already."""
+        if self._listener is None:
+            self._listener = self._library.TransformListener(
+                self._buffer, self._node, spin_thread=False
+            )
+
+    def unsubscribe(self) -> None:
+        """Stop listening."""
+        if self._listener is not None:
+            self._listener.unregister()
+            self._listener = None
+
+    @property
+    def publishers(self) -> int:
+        """How many publishers /tf has now."""
+        return self._node.count_publishers(self.topic)
+
+
+def _tf2_ros() -> ModuleType:
+    try:
+        import tf2_ros
+    except ImportError as error:
+        raise BackendError(MISSING.format(reason=error)) from error
+    return tf2_ros

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +11,12 @@ import numpy.typing as npt
 from zeroco_ros.errors import ConfigError, ImageError
 from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.frames import EncodedFrame, check_image
+from zeroco_ros.estimate.keyframe import Keyframe, Match, carried_depth
 from zeroco_ros.estimate.parallax import Parallax, parallax
+from zeroco_ros.estimate.placing import Placed, first_pose, tracked
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, triangulated, unknown_depth
-from zeroco_ros.estimate.results import DepthResult, DepthState, FlowResult
+from zeroco_ros.estimate.results import DepthResult, DepthState
+from zeroco_ros.geometry.transforms import inverse
 from zeroco_ros.stream.window import KeyframeWindow
 
 if TYPE_CHECKING:
@@ -23,31 +26,37 @@ if TYPE_CHECKING:
 Matrix = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
 ROTATION_TOLERANCE = 1e-3
-
-
-@dataclass
-class Keyframe:
-    """A frame that later ones are measured against: encoded once, with its pose (c2w)."""
-
-    encoded: EncodedFrame
-    pose: Matrix
-    stamp: int
+# So many lost frames in a row, and the stream starts anew at the last of them.
+PATIENCE = 5
+# Without parallax a frame becomes a key frame only to keep sight of something: below this overlap.
+NEARLY_OUT = 0.35
+SOME = 0.05  # share of the pixels with depth from which on a key frame's depth places later ones
 
 
 @dataclass(frozen=True)
-class _Match:
-    """A frame's match with one key frame."""
+class _Seen:
+    """A frame against the key frames it was matched with, the newest first."""
 
-    key: Keyframe
-    flow: FlowResult
-    parallax: Parallax
+    matches: list[Match]
+    parallaxes: list[Parallax]
+
+    @property
+    def overlap(self) -> float:
+        return max(p.overlap for p in self.parallaxes)
+
+    @property
+    def most(self) -> float:
+        """Largest parallax in pixels."""
+        return max(p.pixels for p in self.parallaxes)
 
 
 class DepthStream:
     """Depth for one frame after another; made by `DepthEstimator.stream`.
 
-    Each frame is rectified and encoded once, matched with `views` of the key frames, and
-    triangulated against them. Memory is bounded by the window of key frames. Not thread-safe.
+    Each frame is rectified and encoded once, matched with `views` of the key frames, placed (by
+    its given pose, or against the key frames' depth) and its depth triangulated against them.
+    Without given poses the unit of length is chosen so that the first depth's median is 1, and
+    carried on by the key frames' depth. Memory is bounded by the window. Not thread-safe.
     """
 
     def __init__(self, flow: FlowEstimator, config: DepthConfig, camera: Camera) -> None:
@@ -78,6 +87,10 @@ class DepthStream:
         """Forget all frames, poses and scale: for jumps in time. The next frame is the first."""
         self._window.clear()
         self._pose: Matrix = np.eye(4)
+        self._motion: Matrix = np.eye(4)
+        self._covariance: Matrix = np.zeros((6, 6))
+        self._metric = False
+        self._lost = 0
 
     def push(
         self, image: ByteArray, stamp_ns: int, pose: Matrix | None = None
@@ -91,32 +104,29 @@ class DepthStream:
         `DepthResult.state`.
         """
         given = None if pose is None else _checked_pose(pose)
+        if self.config.poses == "estimated":
+            given = None
         frame = self._prepare(image)
-        if given is not None:
-            self._pose = given
         if not self._window:
-            self._window.add(Keyframe(frame, self._pose, stamp_ns))
+            self._start(frame, stamp_ns, given)
             return None
         matches = self._matches(frame)
-        newest = matches[0].parallax
-        state = self._state(matches, given is not None)
-        depth = self._depth(matches) if state == "ok" else unknown_depth(frame.size)
-        is_key = state == "ok" and self._window.wants(newest.pixels, newest.overlap)
-        if is_key:
-            self._window.add(Keyframe(frame, self._pose, stamp_ns))
-        scale: Literal["metric", "relative"] = "relative" if given is None else "metric"
-        return DepthResult(
-            depth=depth.depth,
-            sigma=depth.sigma,
-            scale=scale,
-            K=self._pinhole.K,
-            image=frame.image,
-            pose=self._pose,
-            pose_covariance=None,
-            state=state,
-            keyframe=is_key,
-            stamp=stamp_ns,
-            parallax_px=max(match.parallax.pixels for match in matches),
+        placed = self._placed(matches, given)
+        seen = self._seen(matches, placed.pose)
+        if placed.kind == "lost" or seen.overlap < self.config.lost_overlap:
+            return self._when_lost(frame, stamp_ns)
+        self._lost = 0
+        return self._when_placed(frame, stamp_ns, placed, seen, given is not None)
+
+    def _start(self, frame: EncodedFrame, stamp: int, given: Matrix | None) -> None:
+        """Begin with this frame, at the given pose or where the last one was."""
+        self._window.clear()
+        self._metric = given is not None
+        if given is not None:
+            self._pose, self._covariance = given, np.zeros((6, 6))
+        self._motion, self._lost = np.eye(4), 0
+        self._window.add(
+            Keyframe(frame, self._pose, stamp, given is not None, None, self._covariance)
         )
 
     def _prepare(self, image: ByteArray) -> EncodedFrame:
@@ -130,36 +140,117 @@ class DepthStream:
             )
         return self._flow.encode(np.ascontiguousarray(self._camera.rectify(checked)))
 
-    def _matches(self, frame: EncodedFrame) -> list[_Match]:
+    def _matches(self, frame: EncodedFrame) -> list[Match]:
         """Flow to the newest key frames, the newest first."""
-        K, found = self._pinhole.K, []
-        for key in self._window.frames[::-1][: self.config.views]:
-            flow = self._flow.match(frame, key.encoded)
-            rotation = key.pose[:3, :3].T @ self._pose[:3, :3]
-            found.append(_Match(key, flow, parallax(flow, K, K, rotation)))
-        return found
+        keys = self._window.frames[::-1][: self.config.views]
+        return [Match(key, self._flow.match(frame, key.encoded)) for key in keys]
 
-    def _state(self, matches: list[_Match], posed: bool) -> DepthState:
-        best = max(matches, key=lambda match: match.parallax.overlap)
-        if best.parallax.overlap < self.config.lost_overlap:
-            return "lost"
-        if not posed:
-            return "starting"
-        if max(match.parallax.pixels for match in matches) >= self._least:
-            return "ok"
-        return "static" if best.parallax.flow < self._least else "rotation"
+    def _placed(self, matches: list[Match], given: Matrix | None) -> Placed:
+        if given is not None:
+            return Placed(given, None, "known")
+        if self.config.poses == "given":
+            return Placed(self._pose, None, "lost")
+        K, step = self._pinhole.K, self.config.grid
+        if any(match.key.depth is not None for match in matches):
+            found = tracked(matches, K, step, self._pose, self._motion)
+            if found is None:
+                return Placed(self._pose, None, "lost")
+            return Placed(found.pose, found.covariance, "known")
+        return first_pose(matches[0], K, step)
 
-    def _depth(self, matches: list[_Match]) -> DepthMap:
+    def _seen(self, matches: list[Match], pose: Matrix) -> _Seen:
+        K = self._pinhole.K
+        rotations = [match.key.pose[:3, :3].T @ pose[:3, :3] for match in matches]
+        return _Seen(
+            matches,
+            [parallax(m.flow, K, K, R) for m, R in zip(matches, rotations, strict=True)],
+        )
+
+    def _when_lost(self, frame: EncodedFrame, stamp: int) -> DepthResult:
+        self._lost += 1
+        self._motion = np.eye(4)
+        if self._lost >= PATIENCE:
+            self._start(frame, stamp, None)
+            return self._result(frame, stamp, unknown_depth(frame.size), "starting", 0.0, True)
+        return self._result(frame, stamp, unknown_depth(frame.size), "lost", 0.0)
+
+    def _when_placed(
+        self, frame: EncodedFrame, stamp: int, placed: Placed, seen: _Seen, given: bool
+    ) -> DepthResult:
+        """Depth of a frame whose pose is known, and whether it becomes a key frame."""
+        state: DepthState = "ok"
+        if placed.kind == "ambiguous":
+            state = "starting"
+        elif placed.kind in ("static", "rotation") or seen.most < self._least:
+            turned = max(p.flow for p in seen.parallaxes) >= self._least
+            state = "rotation" if turned else "static"
+        pose, depth = placed.pose, unknown_depth(frame.size)
+        if state == "ok":
+            depth = self._depth(frame, pose, seen.matches)
+            if placed.kind == "first":
+                pose, depth = self._scaled(pose, depth, seen.matches[0].key.pose)
+        elif state != "starting":
+            depth = carried_depth(seen.matches, pose, self._pinhole.K)
+        if placed.kind != "ambiguous":
+            self._motion = inverse(self._pose) @ pose
+            base = seen.matches[0].key.covariance
+            self._covariance = base if placed.covariance is None else base + placed.covariance
+            self._pose = pose
+        newest = seen.parallaxes[0]
+        key = state == "ok" and self._window.wants(newest.pixels, newest.overlap)
+        key = key or (state == "rotation" and newest.overlap < NEARLY_OUT)
+        if key:
+            known = depth if np.isfinite(depth.depth).mean() > SOME else None
+            self._window.add(Keyframe(frame, pose, stamp, given, known, self._covariance))
+        return self._result(frame, stamp, depth, state, seen.most, key)
+
+    def _depth(self, frame: EncodedFrame, pose: Matrix, matches: list[Match]) -> DepthMap:
         K = self._pinhole.K
         views = [
-            PosedView(
-                match.flow, np.linalg.inv(match.key.pose) @ self._pose, K, match.key.encoded.gray
-            )
+            PosedView(match.flow, inverse(match.key.pose) @ pose, K, match.key.encoded.gray)
             for match in matches
         ]
         found = triangulated(K, views)
         unsure = ~(found.sigma <= self.config.max_relative_sigma * found.depth)
         return DepthMap(*(np.where(unsure, np.nan, a) for a in (found.depth, found.sigma)))
+
+    def _scaled(self, pose: Matrix, depth: DepthMap, origin: Matrix) -> tuple[Matrix, DepthMap]:
+        """The first two frames in the stream's unit: the baseline's, or the median depth is 1."""
+        known = np.isfinite(depth.depth)
+        unit = 1.0
+        if self.config.baseline is not None:
+            unit, self._metric = self.config.baseline, True
+        elif known.any():
+            unit = 1 / float(np.median(depth.depth[known]))
+        scaled = pose.copy()
+        scaled[:3, 3] = origin[:3, 3] + unit * (pose[:3, 3] - origin[:3, 3])
+        return scaled, DepthMap(
+            (depth.depth * unit).astype(np.float32), (depth.sigma * unit).astype(np.float32)
+        )
+
+    def _result(
+        self,
+        frame: EncodedFrame,
+        stamp: int,
+        depth: DepthMap,
+        state: DepthState,
+        pixels: float,
+        keyframe: bool = False,
+    ) -> DepthResult:
+        estimated = bool(self._covariance.any())
+        return DepthResult(
+            depth=depth.depth,
+            sigma=depth.sigma,
+            scale="metric" if self._metric else "relative",
+            K=self._pinhole.K,
+            image=frame.image,
+            pose=self._pose,
+            pose_covariance=self._covariance if estimated else None,
+            state=state,
+            keyframe=keyframe,
+            stamp=stamp,
+            parallax_px=pixels,
+        )
 
 
 def _checked_pose(pose: Matrix) -> Matrix:

@@ -9,25 +9,26 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.estimate.results import FlowResult
+from zeroco_ros.geometry.triangulate import View, triangulate
 
 FloatArray = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 SIGMA_SURE = 0.7  # pixels at confidence 1, for an image whose longer side is 640
-ROUNDS = 3
-NEAREST = 1e-3  # inverse depths stay positive: in units of the longest baseline
+BEYOND = 1.0  # inverse depths below so many sigmas are not told from zero
 
 
 @dataclass(frozen=True)
 class PosedView:
     """A view that a reference frame (H, W) was matched with.
 
-    flow: from the reference (target) to the view (source). T_view_from_ref: (4, 4) float64, takes
+    flow: from the reference (target) to the view (source), or None where only the picture and the
+    pose are known. T_view_from_ref: (4, 4) float64, takes
     points in the reference camera to the view's camera. K: (3, 3) of the view. gray: (H, W) uint8
     of the view. pose_covariance: (6, 6) of T_view_from_ref, or None where it is taken as exact.
     """
 
-    flow: FlowResult
+    flow: FlowResult | None
     T_view_from_ref: Matrix
     K: Matrix
     gray: npt.NDArray[np.uint8]
@@ -65,52 +66,21 @@ def flow_sigma(flow: FlowResult) -> FloatArray:
 
 
 def triangulated(K: Matrix, views: Sequence[PosedView]) -> DepthMap:
-    """Depth of the reference frame by weighted least squares over the views' flow.
+    """Depth of the reference frame from the views' flow alone; see `geometry.triangulate`.
 
-    Each view adds the two equations u (a_z + rho b_z) = a_x + rho b_x (and y) in the inverse depth
-    rho, a = K R K^-1 p and b = K t (the linear method of Hartley and Zisserman, 12.2, iterated
-    with the depth of the last round and Huber's weights). sigma comes from the normal equation and
-    the residual. NaN where no view tells anything.
+    NaN where no view tells anything or the point lies behind the camera or beyond measure.
     """
-    size = views[0].flow.confidence.shape[:2]
-    rays = pixel_rays(K, (size[0], size[1]))
-    y, x = np.mgrid[0 : size[0], 0 : size[1]].astype(np.float64)
-    terms = [_equations(view, rays, x, y) for view in views]
-    longest = max(float(np.linalg.norm(view.T_view_from_ref[:3, 3])) for view in views)
-    if not longest > 0:
-        return unknown_depth((size[0], size[1]))
-    rho = np.zeros(size)
-    for turn in range(ROUNDS):
-        normal, right, cost, count = np.zeros((4, *size))
-        for gain, offset, scale, slope, sigma in terms:
-            z = np.maximum(scale + rho * slope, 1e-6) if turn else np.ones(size)
-            error = (gain * rho[..., None] - offset) / z[..., None]
-            off = np.hypot(error[..., 0], error[..., 1]) / sigma
-            robust = np.minimum(1, 2 / np.maximum(off, 1e-9)) if turn else 1.0
-            weight = np.where((sigma < np.inf) & (z > 1e-6), robust / (sigma * z) ** 2, 0)
-            normal += weight * (gain**2).sum(-1)
-            right += weight * (gain * offset).sum(-1)
-            cost += np.where(weight > 0, robust * off**2, 0)
-            count += weight > 0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rho = np.where(normal > 0, right / normal, 0)
+    flows = [view for view in views if view.flow is not None]
+    lines = [
+        View(view.flow.flow, flow_sigma(view.flow), view.T_view_from_ref, view.K)
+        for view in flows
+        if view.flow is not None
+    ]
+    found = triangulate(K, None, lines)
+    value, sigma = found.value, found.sigma * np.maximum(1, found.residual)
     with np.errstate(divide="ignore", invalid="ignore"):
-        spread = np.maximum(1, cost / np.maximum(2 * count - 1, 1))
-        deviation = np.sqrt(spread / normal)
-        good = (count > 0) & (rho * longest > NEAREST) & np.isfinite(deviation)
-        depth = np.where(good, 1 / rho, np.nan)
-        sigma = np.where(good, deviation / rho**2, np.nan)
-    return DepthMap(depth.astype(np.float32), sigma.astype(np.float32))
-
-
-def _equations(
-    view: PosedView, rays: Matrix, x: Matrix, y: Matrix
-) -> tuple[Matrix, Matrix, Matrix, Matrix, Matrix]:
-    """gain rho = offset in both coordinates; the view's depth is scale + rho slope over rho."""
-    moved = rays @ (view.K @ view.T_view_from_ref[:3, :3]).T
-    shift = view.K @ view.T_view_from_ref[:3, 3]
-    u, v = x + view.flow.flow[..., 0], y + view.flow.flow[..., 1]
-    gain = np.stack([shift[0] - u * shift[2], shift[1] - v * shift[2]], -1)
-    offset = np.stack([u * moved[..., 2] - moved[..., 0], v * moved[..., 2] - moved[..., 1]], -1)
-    slope = np.full(u.shape, shift[2])
-    return gain, offset, moved[..., 2], slope, flow_sigma(view.flow).astype(np.float64)
+        good = (value > BEYOND * sigma) & np.isfinite(sigma)
+        depth = np.where(good, 1 / value, np.nan)
+        return DepthMap(
+            depth.astype(np.float32), np.where(good, sigma * depth**2, np.nan).astype(np.float32)
+        )

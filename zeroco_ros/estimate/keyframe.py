@@ -1,0 +1,79 @@
+"""Key frames, a new frame's matches with them, and depth carried from one frame to the next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroco_ros.estimate.frames import EncodedFrame
+from zeroco_ros.estimate.posed_view import DepthMap, flow_sigma, unknown_depth
+from zeroco_ros.estimate.results import FlowResult
+from zeroco_ros.geometry.transforms import inverse
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass
+class Keyframe:
+    """A frame that later ones are measured against: encoded once, posed, with depth once known.
+
+    pose: (4, 4) camera to world. given: whether that pose was given. depth: of its own pixels.
+    covariance: (6, 6) of the pose, x y z rot_x rot_y rot_z along the world's axes; zeros if given.
+    """
+
+    encoded: EncodedFrame
+    pose: Array
+    stamp: int
+    given: bool
+    depth: DepthMap | None
+    covariance: Array
+
+
+@dataclass(frozen=True)
+class Match:
+    """A frame's flow to one key frame."""
+
+    key: Keyframe
+    flow: FlowResult
+
+
+def carried_depth(matches: list[Match], pose: Array, K: Array) -> DepthMap:
+    """Depth (H, W) of a frame at `pose` as the key frames knew it, along the flow.
+
+    The first match where a pixel's counterpart has a depth decides. sigma grows by what the
+    flow's error would change.
+    """
+    size = matches[0].flow.confidence.shape
+    depth, sigma = (a.copy() for a in vars(unknown_depth((size[0], size[1]))).values())
+    for match in matches:
+        if match.key.depth is None:
+            continue
+        found = _carried(match, match.key.depth, inverse(pose) @ match.key.pose, K)
+        missing = ~np.isfinite(depth)
+        depth[missing], sigma[missing] = found.depth[missing], found.sigma[missing]
+    return DepthMap(depth, sigma)
+
+
+def _carried(match: Match, known: DepthMap, T: Array, K: Array) -> DepthMap:
+    """T: (4, 4) frame from key frame."""
+    flow = match.flow
+    height, width = flow.confidence.shape
+    y, x = np.mgrid[0:height, 0:width]
+    u, v = x + flow.flow[..., 0], y + flow.flow[..., 1]
+    rows, columns = np.rint(v).astype(np.int64), np.rint(u).astype(np.int64)
+    inside = (rows >= 0) & (columns >= 0)
+    inside &= (rows < known.depth.shape[0]) & (columns < known.depth.shape[1])
+    rows, columns = np.where(inside, rows, 0), np.where(inside, columns, 0)
+    z, deviation = known.depth[rows, columns], known.sigma[rows, columns]
+    across = T[2, 0] * (u - K[0, 2]) / K[0, 0] + T[2, 1] * (v - K[1, 2]) / K[1, 1] + T[2, 2]
+    here = across * z + T[2, 3]
+    blur = flow_sigma(flow) / K[0, 0] * z
+    with np.errstate(invalid="ignore"):
+        good = inside & ~flow.occluded & (here > 0) & np.isfinite(blur)
+        spread = np.hypot(deviation, blur)
+    return DepthMap(
+        np.where(good, here, np.nan).astype(np.float32),
+        np.where(good, spread, np.nan).astype(np.float32),
+    )

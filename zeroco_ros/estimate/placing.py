@@ -1,0 +1,91 @@
+"""Where a new frame is: from given poses, against known depth, or from two views alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroco_ros.estimate.keyframe import Match
+from zeroco_ros.estimate.motion import Located, landmarks, locate
+from zeroco_ros.estimate.posed_view import flow_sigma
+from zeroco_ros.geometry.epipolar import RelativePose, relative_pose
+from zeroco_ros.geometry.transforms import transform
+
+Array = npt.NDArray[np.float64]
+
+AGREE = 0.4  # share of the landmarks that must agree with a pose
+WELL = 0.7  # below it a two-view pose is tried as a start, too
+LENGTHS = (0.3, 1.0, 3.0)  # of the last step, for the unknown length of a two-view translation
+
+
+@dataclass(frozen=True)
+class Placed:
+    """pose: (4, 4) camera to world; covariance: (6, 6) of the measurement alone, or None.
+
+    kind: "known" (given, or found against known depth), "first" (two views without known depth:
+    the translation has length 1), "static", "rotation" (two views without parallax), "ambiguous"
+    (a plane that two motions explain) or "lost".
+    """
+
+    pose: Array
+    covariance: Array | None
+    kind: Literal["known", "first", "static", "rotation", "ambiguous", "lost"]
+
+
+def tracked(
+    matches: Sequence[Match], K: Array, step: int, last: Array, motion: Array
+) -> Located | None:
+    """The pose against key frames of known depth; None where too few agree.
+
+    last: (4, 4) pose of the frame before; motion: (4, 4) from it to the one before that.
+    """
+    known = [
+        found
+        for match in matches
+        if match.key.depth is not None
+        for found in [landmarks(match.flow, match.key.depth, match.key.pose, K, step)]
+        if found is not None
+    ]
+    located = locate(K, known, [last, last @ motion])
+    if located is None or located.agree < WELL:
+        starts = _two_view_starts(matches[0], K, step, float(np.linalg.norm(motion[:3, 3])))
+        other = locate(K, known, starts)
+        if other is not None and (located is None or other.cost < located.cost):
+            located = other
+    return located if located is not None and located.agree >= AGREE else None
+
+
+def two_views(match: Match, K: Array, step: int) -> RelativePose:
+    """The pose T_key_from_frame between a frame and one key frame, from the flow alone."""
+    height, width = match.flow.confidence.shape
+    y, x = np.mgrid[step // 2 : height : step, step // 2 : width : step]
+    points = np.stack([x.ravel(), y.ravel()], -1).astype(np.float64)
+    sigma = flow_sigma(match.flow)[y, x].ravel().astype(np.float64)
+    there = points + match.flow.flow[y, x].reshape(-1, 2)
+    return relative_pose(points, there, K, K, 1 / sigma**2)
+
+
+def first_pose(match: Match, K: Array, step: int) -> Placed:
+    """The pose of the second frame of a stream; see `Placed`."""
+    found = two_views(match, K, step)
+    here = match.key.pose
+    if found.kind == "degenerate":
+        return Placed(here, None, "lost")
+    if found.kind == "static":
+        return Placed(here, None, "static")
+    pose = here @ transform(found.R, found.t)
+    if found.kind == "rotation":
+        return Placed(pose, None, "rotation")
+    return Placed(pose, None, "first" if found.alternative is None else "ambiguous")
+
+
+def _two_view_starts(match: Match, K: Array, step: int, length: float) -> list[Array]:
+    found = two_views(match, K, step)
+    if found.kind == "degenerate":
+        return []
+    here, lengths = match.key.pose, LENGTHS if found.kind == "general" else (0.0,)
+    return [here @ transform(found.R, found.t * length * factor) for factor in lengths]

@@ -12,7 +12,7 @@ from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.multiview_aggregate import beliefs, peak, reduced, upsampled
 from zeroco_ros.estimate.multiview_prior import InverseDepthPrior, fused, warp_prior
 from zeroco_ros.estimate.multiview_sweep import SweepView, sweep
-from zeroco_ros.estimate.multiview_votes import Vote, match_sigma, parallax, vote, vote_cost
+from zeroco_ros.estimate.multiview_votes import Vote, VoteCost, match_sigma, parallax, vote
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 from zeroco_ros.estimate.results import FlowResult
 
@@ -87,11 +87,15 @@ def depth_from_views(
     if levels is None:
         return unknown_depth(whole)
     others = [_sweep_view(view, size, whole) for view in views]
-    volume = sweep(small, K_small, others, levels)
-    if config.flow_weight and votes:
-        volume += np.float32(config.flow_weight) * vote_cost(votes, levels)
-    if known is not None and config.prior_weight:
-        volume += np.float32(config.prior_weight) * vote_cost([known], levels)
+    volume = np.empty((size[0], len(levels), size[1]), dtype=np.float32)
+    terms = [(config.flow_weight, VoteCost(votes))] if votes else []
+    if known is not None:
+        terms.append((config.prior_weight, VoteCost([known])))
+    planes = sweep(small, K_small, others, levels)
+    for number, (level, plane) in enumerate(zip(levels, planes, strict=True)):
+        for weight, cost in terms:
+            plane += np.float32(weight) * cost.at(float(level))
+        volume[:, number] = plane
     value, sigma = peak(beliefs(volume, small), levels)
     sigma = np.hypot(sigma, _pose_sigma(value, K_small, views, size))
     value, sigma = upsampled(value, sigma, small, image.astype(np.float32))

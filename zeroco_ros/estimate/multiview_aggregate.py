@@ -20,8 +20,13 @@ STEP = 0.06
 JUMP, JUMP_AT_EDGE, EDGE = 1.65, 0.15, 15.0
 # Scale of the costs: a belief falls by e where the aggregated cost rises by this.
 TEMPERATURE = 0.25
+# Gray levels by which a pixel and a cell of the smaller picture differ before it counts little,
+# and the relative difference of inverse depths beyond which two cells are not of one surface.
+ALIKE, SURFACE = 10.0, 0.1
 # Levels on either side of the peak over which it is averaged.
 PEAK = 2
+# Rows at a time, so that a part of the volume stays in the cache.
+BLOCK = 16
 
 
 def jump_costs(image: npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
@@ -37,14 +42,13 @@ def jump_costs(image: npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
     return costs[0].astype(np.float32), costs[1].astype(np.float32)
 
 
-def beliefs(cost: FloatArray, image: FloatArray) -> FloatArray:
-    """Aggregated cost (h, D, w) of a volume (D, h, w), smooth but for edges of `image`."""
+def beliefs(rows: FloatArray, image: FloatArray) -> FloatArray:
+    """Aggregated cost (h, D, w) of a volume (h, D, w), smooth but for edges of `image` (h, w)."""
     across, down = jump_costs(image)
-    rows = np.ascontiguousarray(cost.transpose(1, 0, 2))
-    total = -3 * rows
+    total = rows * np.float32(-3)
     _scan(rows, down[1:], total)
     _scan(rows[::-1], down[:0:-1], total[::-1])
-    columns = np.ascontiguousarray(cost.transpose(2, 0, 1))
+    columns = np.ascontiguousarray(rows.transpose(2, 1, 0))
     aside = np.zeros_like(columns)
     edges = np.ascontiguousarray(across.T)
     _scan(columns, edges[1:], aside)
@@ -75,22 +79,30 @@ def peak(belief: FloatArray, levels: FloatArray) -> tuple[FloatArray, FloatArray
     levels: (D,) evenly spaced. The mean over the peak's surroundings; the deviation from it over
     all levels.
     """
+    value, sigma = np.empty((2, belief.shape[0], belief.shape[2]), dtype=np.float32)
+    for row in range(0, len(belief), BLOCK):
+        part = slice(row, row + BLOCK)
+        value[part], sigma[part] = _peak(belief[part], levels)
+    return value, sigma
+
+
+def _peak(belief: FloatArray, levels: FloatArray) -> tuple[FloatArray, FloatArray]:
     best = belief.argmin(1)[:, None]
-    least = np.take_along_axis(belief, best, axis=1)
-    share = np.exp((least - belief) / np.float32(TEMPERATURE))
-    whole = share.sum(1)
-    first = np.einsum("hdw,d->hw", share, levels) / whole
-    second = np.einsum("hdw,d->hw", share, levels**2) / whole
-    weight = value = np.zeros(first.shape, dtype=np.float32)
+    share = np.take_along_axis(belief, best, axis=1) - belief
+    share *= np.float32(1 / TEMPERATURE)
+    np.exp(share, out=share)
+    moments = np.stack([np.ones_like(levels), levels, levels**2])
+    whole, first, second = np.moveaxis(moments @ share, 1, 0)
+    weight, value = np.zeros((2, *whole.shape), dtype=np.float32)
     for offset in range(-PEAK, PEAK + 1):
         place = np.clip(best + offset, 0, len(levels) - 1)
         part = np.take_along_axis(share, place, axis=1)[:, 0]
-        weight = weight + part
-        value = value + part * levels[place[:, 0]]
-    value = value / weight
-    variance = second - 2 * value * first + value * value
+        weight += part
+        value += part * levels[place[:, 0]]
+    value /= weight
+    variance = (second - 2 * value * first) / whole + value * value
     floor = (levels[1] - levels[0]) ** 2 / 12
-    return value.astype(np.float32), np.sqrt(np.maximum(variance, floor)).astype(np.float32)
+    return value, np.sqrt(np.maximum(variance, floor))
 
 
 def upsampled(
@@ -98,8 +110,9 @@ def upsampled(
 ) -> tuple[FloatArray, FloatArray]:
     """value and sigma (h, w) at the size of `image` (H, W), edges kept.
 
-    Joint bilateral upsampling (Kopf et al., SIGGRAPH 2007) from the four nearest cells: those that
-    look like the pixel count. small: the image at (h, w), gray levels.
+    Joint bilateral upsampling (Kopf et al., SIGGRAPH 2007) from the four nearest cells: the cell
+    that is nearest and looks most like the pixel, and those that lie on the same surface with it.
+    small: the image at (h, w), gray levels.
     """
     height, width = image.shape[:2]
     rows, columns = value.shape
@@ -108,21 +121,25 @@ def upsampled(
     y = (np.arange(height, dtype=np.float32) + 0.5) * (rows / height) - 0.5
     x = (np.arange(width, dtype=np.float32) + 0.5) * (columns / width) - 0.5
     top, left = np.floor(y).astype(int), np.floor(x).astype(int)
-    total = np.zeros((height, width), dtype=np.float32)
-    mean, square, spread = np.zeros((3, height, width), dtype=np.float32)
-    for dy in (0, 1):
-        for dx in (0, 1):
-            cell = np.ix_(np.clip(top + dy, 0, rows - 1), np.clip(left + dx, 0, columns - 1))
-            near = np.outer(1 - np.abs(y - top - dy), 1 - np.abs(x - left - dx))
-            alike = np.exp(-np.abs(small[cell] - image) / 10) + 1e-3
-            weight = (near * alike + 1e-6).astype(np.float32)
-            total += weight
-            mean += weight * value[cell]
-            square += weight * value[cell] ** 2
-            spread += weight * sigma[cell] ** 2
-    mean /= total
-    torn = np.maximum(square / total - mean * mean, 0)
-    return mean, np.sqrt(spread / total + torn).astype(np.float32)
+    weights, values, sigmas = [], [], []
+    for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        cell = np.ix_(np.clip(top + dy, 0, rows - 1), np.clip(left + dx, 0, columns - 1))
+        near = np.outer(1 - np.abs(y - top - dy), 1 - np.abs(x - left - dx))
+        alike = np.exp(np.abs(small[cell] - image) * np.float32(-1 / ALIKE)) + np.float32(1e-3)
+        weights.append((near * alike).astype(np.float32))
+        values.append(value[cell])
+        sigmas.append(sigma[cell])
+    best, most = values[0], weights[0]
+    for weight, candidate in zip(weights[1:], values[1:], strict=True):
+        better = weight > most
+        best, most = np.where(better, candidate, best), np.where(better, weight, most)
+    total, mean, spread = np.zeros((3, height, width), dtype=np.float32)
+    for weight, candidate, deviation in zip(weights, values, sigmas, strict=True):
+        weight = weight * (np.abs(candidate - best) <= SURFACE * np.abs(best))
+        total += weight
+        mean += weight * candidate
+        spread += weight * deviation
+    return mean / total, spread / total
 
 
 def reduced(image: FloatArray, size: tuple[int, int]) -> FloatArray:

@@ -7,7 +7,7 @@ of absolute differences), because exposure changes between views.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -49,33 +49,32 @@ def normalized(gray: FloatArray) -> FloatArray:
 
 def sweep(
     gray: FloatArray, K: Matrix, views: Sequence[SweepView], levels: FloatArray
-) -> FloatArray:
-    """Cost (D, h, w) in [0, `WORST`] of D inverse depths for every reference pixel.
+) -> Iterator[FloatArray]:
+    """For each of the inverse depths (D,) in turn its cost (h, w) in [0, `WORST`] at every pixel.
 
-    gray: (h, w) float32 of the reference, K: (3, 3) of it, levels: (D,). The better half of the
-    views that see a point counts, so that it may be hidden in the others (Kang, Szeliski and Chai,
-    CVPR 2001).
+    gray: (h, w) float32 of the reference, K: (3, 3) of it. The better half of the views that see a
+    point counts, so that it may be hidden in the others (Kang, Szeliski and Chai, CVPR 2001).
     """
-    height, width = gray.shape
+    size = gray.shape[0], gray.shape[1]
     own, inverse = normalized(gray), np.asarray(np.linalg.inv(K), dtype=np.float64)
     others = [normalized(view.gray) for view in views]
-    costs = np.empty((len(views), height, width), dtype=np.float32)
-    volume = np.empty((len(levels), height, width), dtype=np.float32)
-    for number, level in enumerate(levels):
+    costs = np.empty((len(views), *size), dtype=np.float32)
+    spare = np.empty(size, dtype=np.float32)
+    for level in levels:
         for slot, view, other in zip(costs, views, others, strict=True):
-            warped, seen = _seen_on_plane(other, view, inverse, float(level), (height, width))
-            np.abs(warped - own, out=warped)
+            warped, hidden = _seen_on_plane(other, view, inverse, float(level), size)
+            np.subtract(warped, own, out=warped)
+            np.abs(warped, out=warped)
             np.minimum(warped, np.float32(WORST), out=warped)
             cv2.blur(warped, (MATCH_SIDE, MATCH_SIDE), dst=slot)
-            slot[~seen] = np.inf
-        volume[number] = _better_half(costs)
-    return volume
+            slot[hidden] = np.inf
+        yield _better_half(costs, spare)
 
 
 def _seen_on_plane(
     picture: FloatArray, view: SweepView, inverse: Matrix, level: float, size: tuple[int, int]
 ) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
-    """The view's picture as if all lay at one inverse depth of the reference, and where it is."""
+    """The view's picture as if all lay at one inverse depth of the reference; where it is not."""
     pose = view.T_view_from_ref
     plane = pose[:3, :3] + level * np.outer(pose[:3, 3], (0.0, 0.0, 1.0))
     homography = view.K @ plane @ inverse
@@ -92,20 +91,29 @@ def _seen_on_plane(
         ),
         dtype=np.float32,
     )
-    seen = warped < 0.2 * OUTSIDE
+    hidden = warped > 0.2 * OUTSIDE
     corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]])
     if (corners @ homography[2] <= 0).any():
         x = homography[2, 0] * np.arange(width)
         y = homography[2, 1] * np.arange(height) + homography[2, 2]
-        seen &= x + y[:, None] > 0
-    return warped, seen
+        hidden |= x + y[:, None] <= 0
+    return warped, hidden
 
 
-def _better_half(costs: FloatArray) -> FloatArray:
-    """Mean of the lower half of the finite costs (V, h, w) of each pixel: (h, w)."""
-    ordered = np.sort(costs, axis=0)
-    count = np.isfinite(ordered).sum(0)
-    total = np.cumsum(np.where(np.isfinite(ordered), ordered, 0), axis=0)
-    half = np.maximum((count + 1) // 2, 1)
-    best = np.take_along_axis(total, half[None] - 1, axis=0)[0] / half
-    return np.where(count > 0, best, np.float32(UNSEEN)).astype(np.float32)
+def _better_half(costs: FloatArray, spare: FloatArray) -> FloatArray:
+    """Mean of the lower half of the finite costs (V, h, w) of each pixel: (h, w).
+
+    Sorts `costs` in place by odd-even transposition, which is whole pictures at a time; spare:
+    (h, w) of room.
+    """
+    count = np.isfinite(costs).sum(0, dtype=np.float32)
+    for turn in range(len(costs)):
+        for low in range(turn % 2, len(costs) - 1, 2):
+            np.minimum(costs[low], costs[low + 1], out=spare)
+            np.maximum(costs[low], costs[low + 1], out=costs[low + 1])
+            costs[low] = spare
+    half = np.floor((count + 1) / 2)
+    total = np.zeros_like(spare)
+    for rank in range((len(costs) + 1) // 2):
+        total += np.where(rank < half, costs[rank], 0)
+    return np.where(half > 0, total / np.maximum(half, 1), np.float32(UNSEEN)).astype(np.float32)

@@ -85,20 +85,25 @@ def parallax(value: FloatArray, K: Matrix, K_view: Matrix, T_view_from_ref: Matr
     return np.asarray(np.hypot(b[0] - u * b[2], b[1] - v * b[2]) / depth, dtype=np.float32)
 
 
-def vote_cost(votes: Sequence[Vote], levels: FloatArray) -> FloatArray:
-    """Mean over the views of half the squared deviations, at most `FAR`: (D, h, w).
+class VoteCost:
+    """Mean over the views of half the squared deviations, at most `FAR`, from an inverse depth.
 
     A mean, not a sum, because the views' flows err together.
     """
-    size = votes[0].value.shape
-    total = np.zeros((len(levels), *size), dtype=np.float32)
-    for one in votes:
-        inverse = 1 / one.sigma
-        start = one.value * inverse
-        for plane, level in zip(total, levels, strict=True):
-            away = level * inverse - start
-            away *= away
+
+    def __init__(self, votes: Sequence[Vote]) -> None:
+        self._inverse = [1 / one.sigma for one in votes]
+        self._start = [one.value / one.sigma for one in votes]
+
+    def at(self, level: float) -> FloatArray:
+        """The cost (h, w) of this inverse depth at every pixel."""
+        total = np.zeros_like(self._start[0])
+        away = np.empty_like(total)
+        for inverse, start in zip(self._inverse, self._start, strict=True):
+            np.multiply(inverse, np.float32(level), out=away)
+            away -= start
+            np.multiply(away, away, out=away)
             np.minimum(away, np.float32(FAR**2), out=away)
-            plane += away
-    total *= np.float32(0.5 / len(votes))
-    return total
+            total += away
+        total *= np.float32(0.5 / len(self._start))
+        return total

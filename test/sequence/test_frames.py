@@ -35,8 +35,14 @@ def folder(path: Path, names: list[str]) -> Path:
     return path
 
 
+def _writer(path: Path, fps: float) -> cv2.VideoWriter:
+    """Motion JPEG without FFmpeg, which reads its log level when it is first used."""
+    code = cv2.VideoWriter.fourcc(*"MJPG")
+    return cv2.VideoWriter(str(path), cv2.CAP_OPENCV_MJPEG, code, fps, SIZE[::-1])
+
+
 def video(path: Path, frames: int = 7) -> Path:
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25.0, SIZE[::-1])
+    writer = _writer(path, 25.0)
     for value in range(frames):
         writer.write(picture(30 * value))
     writer.release()
@@ -128,9 +134,7 @@ def test_a_video_has_its_own_clock(tmp_path: Path) -> None:
 
 
 def test_colors_of_a_video_are_rgb(tmp_path: Path) -> None:
-    writer = cv2.VideoWriter(
-        str(tmp_path / "red.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10.0, SIZE[::-1]
-    )
+    writer = _writer(tmp_path / "red.avi", 10.0)
     writer.write(np.full((*SIZE, 3), (0, 0, 250), np.uint8))
     writer.release()
     with open_sequence(tmp_path / "red.avi") as sequence:

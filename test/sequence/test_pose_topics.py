@@ -61,6 +61,19 @@ def test_odometry_of_an_unknown_body_is_not_the_cameras(tmp_path: Path) -> None:
         check(sequence, "/pose")
 
 
+def test_a_pose_beside_the_camera_is_the_cameras(tmp_path: Path) -> None:
+    """The demo's bag has no tf, and a pose topic in the camera's namespace."""
+    from zeroco_ros.demo.gallery import view_at
+    from zeroco_ros.demo.synthetic import POSE_TOPIC, write_synthetic_bag
+
+    write_synthetic_bag(tmp_path / "bag", frames=2, size=(48, 64), progress=False)
+    with open_sequence(tmp_path / "bag") as sequence:
+        poses = open_poses(sequence, "auto")
+        assert poses is not None and poses.words == f"2 poses on {POSE_TOPIC}"
+        found = poses.at(next(sequence.frames()))
+    np.testing.assert_allclose(found, view_at(0, (48, 64)).c2w, atol=1e-12)
+
+
 def test_outside_of_the_poses_nothing_is_known(bag: Path) -> None:
     with open_sequence(bag) as sequence:
         for given in ("/tf", "/odom", "/pose"):

@@ -10,7 +10,13 @@ from zeroco_ros.sequence.bag import BagSequence
 from zeroco_ros.sequence.folder import FolderSequence
 from zeroco_ros.sequence.frames import Sequence
 from zeroco_ros.sequence.pose_files import has_named_poses, read_poses
-from zeroco_ros.sequence.pose_topics import odometry_poses, pose_topics, tf_poses, topic_poses
+from zeroco_ros.sequence.pose_topics import (
+    neighbor_poses,
+    odometry_poses,
+    pose_topics,
+    tf_poses,
+    topic_poses,
+)
 from zeroco_ros.sequence.poses import Poses
 
 # Calibration files that lie beside the images, in the order in which they are looked for.
@@ -86,8 +92,9 @@ def open_poses(sequence: Sequence, given: str) -> Poses | None:
     """The poses of a recording.
 
     given: "none"; a topic of the bag; a file or folder (see pose_files); or "auto": tf where it
-    knows the camera's motion, else odometry whose relation to the camera is known, else
-    NAME.pose.txt beside the images, else none. Raises ConfigError or BagError.
+    knows the camera's motion, else odometry whose relation to the camera is known, else a
+    PoseStamped topic beside the camera's; of a folder NAME.pose.txt beside the images; else none.
+    Raises ConfigError or BagError.
     """
     if given == "none":
         return None
@@ -107,7 +114,7 @@ def open_poses(sequence: Sequence, given: str) -> Poses | None:
 
 def _found_poses(sequence: Sequence) -> Poses | None:
     if isinstance(sequence, BagSequence):
-        return tf_poses(sequence) or odometry_poses(sequence)
+        return tf_poses(sequence) or odometry_poses(sequence) or neighbor_poses(sequence)
     if isinstance(sequence, FolderSequence) and has_named_poses(sequence.path):
         return read_poses(sequence.path)
     return None

@@ -126,7 +126,9 @@ def _numbers(path: Path, number: int, row: list[str], *, finite: bool = True) ->
     except ValueError as error:
         if not finite and "#" in "".join(row):
             return np.full(len(row), np.nan)
-        raise ConfigError(f"{path} line {number} is not made of numbers: {error}") from error
+        raise ConfigError(
+            f"{path} line {number} is not made of numbers; poses are read from {FORMATS}"
+        ) from error
     if finite and not np.isfinite(values).all():
         raise ConfigError(f"{path} line {number} has a number that is not finite")
     return values

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from zeroco_ros.bag.camera_topics import best_match
 from zeroco_ros.bag.images import header_stamp
 from zeroco_ros.errors import BagError, ConfigError
 from zeroco_ros.geometry.transforms import pose_to_matrix
@@ -66,6 +67,15 @@ def odometry_poses(sequence: BagSequence) -> Poses | None:
         return _track(sequence, names[0], ODOMETRY)
     except BagError:
         return None
+
+
+def neighbor_poses(sequence: BagSequence) -> Poses | None:
+    """The poses of a PoseStamped topic beside the camera's, as /cam0/pose beside /cam0/image_raw;
+    those elsewhere may be anything, a goal for example. None where there is none."""
+    topics = sequence.reader.topics.values()
+    names = [t.name for t in topics if t.type == POSE and t.count]
+    topic = best_match(sequence.topic, names, lambda shared: shared > 1)
+    return None if topic is None else _track(sequence, topic, POSE)
 
 
 class _TfPoses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,8 @@ def _open(path: Path) -> cv2.VideoCapture:
         raise ImageError(f"{path} is empty; give a bag, a video or a folder of images")
     if path.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff"):
         raise ConfigError(f"{path} is one image; give the folder that it is in")
+    # what OpenCV and FFmpeg print about a damaged file comes back as our own error or warning
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     level = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     try:

@@ -1,0 +1,103 @@
+"""What `zeroco depth` does: every frame through the estimator, every result into the folder."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from zeroco_ros.commands.depth_folder import DepthFolder
+from zeroco_ros.commands.depth_summary import DepthSummary
+from zeroco_ros.errors import ImageError
+from zeroco_ros.sequence.open import open_camera, open_poses
+
+if TYPE_CHECKING:
+    from zeroco_ros.estimate.depth import DepthStream
+    from zeroco_ros.estimate.depth_config import DepthConfig
+    from zeroco_ros.sequence.frames import Frame, Sequence
+    from zeroco_ros.sequence.poses import Poses
+
+
+def estimate_depth(
+    sequence: Sequence, config: DepthConfig, args: argparse.Namespace
+) -> DepthSummary:
+    """Depth of a recording into `args.out`; what came of it. Raises ZerocoError."""
+    frames = sequence.frames(args.every, args.max_frames)
+    first = _first(sequence, frames)
+    height, width = first.image.shape[:2]
+    camera, camera_words = open_camera(sequence, args.camera, (width, height))
+    poses = open_poses(sequence, args.poses)
+    folder = DepthFolder(args.out, npy=args.npy, voxel=args.voxel, max_sigma=args.max_sigma)
+    stream = _stream(config, camera, args)
+    summary = DepthSummary(
+        folder=str(args.out),
+        recording=sequence.words,
+        camera=camera_words,
+        poses=poses.words if poses else "none given, estimated",
+        preset=args.preset,
+        mode=config.mode,
+        weights=args.weights,
+        size=(width, height),
+    )
+    bar = tqdm(total=_total(sequence, args), desc="depth", unit="frame", disable=None)
+    with bar:
+        for frame in _with_first(first, frames):
+            _push(stream, frame, poses, folder, summary, sequence.warnings)
+            bar.update()
+    if not summary.frames:
+        raise ImageError(f"{args.recording}: no frame can be used: {sequence.warnings[-1]}")
+    summary.finish(folder, sequence.warnings)
+    return summary
+
+
+def _first(sequence: Sequence, frames: Any) -> Frame:
+    """The first frame, whose size the camera must fit; raises ImageError where there is none."""
+    first: Frame | None = next(frames, None)
+    if first is None:
+        reason = f": {sequence.warnings[0]}" if sequence.warnings else ""
+        raise ImageError(f"{sequence.path}: no frame can be decoded{reason}")
+    return first
+
+
+def _with_first(first: Frame, rest: Any) -> Any:
+    yield first
+    yield from rest
+
+
+def _stream(config: DepthConfig, camera: Any, args: argparse.Namespace) -> DepthStream:
+    from zeroco_ros.estimate.depth import DepthEstimator
+
+    estimator = DepthEstimator(
+        config, weights=args.weights, device=args.device, threads=args.threads
+    )
+    return estimator.stream(camera)
+
+
+def _push(
+    stream: DepthStream,
+    frame: Frame,
+    poses: Poses | None,
+    folder: DepthFolder,
+    summary: DepthSummary,
+    warnings: list[str],
+) -> None:
+    """One frame; one of another size than the first is left out with a warning."""
+    pose = poses.at(frame) if poses else None
+    began = time.perf_counter()
+    try:
+        result = stream.push(frame.image, frame.stamp_ns, pose)
+    except ImageError as error:
+        warnings.append(f"frame {frame.name}: {error}")
+        return
+    summary.count(result, pose is not None, time.perf_counter() - began)
+    if result is not None:
+        folder.add(frame.name, result)
+
+
+def _total(sequence: Sequence, args: argparse.Namespace) -> int | None:
+    if sequence.count is None:
+        return args.max_frames
+    total = -(-sequence.count // args.every)
+    return total if args.max_frames is None else min(total, args.max_frames)

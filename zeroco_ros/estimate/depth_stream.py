@@ -12,9 +12,10 @@ from zeroco_ros.errors import ConfigError, ImageError
 from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.frames import EncodedFrame, check_image
 from zeroco_ros.estimate.keyframe import Keyframe, Match, carried_depth
+from zeroco_ros.estimate.multiview import MultiviewConfig, depth_from_views
 from zeroco_ros.estimate.parallax import Parallax, parallax
 from zeroco_ros.estimate.placing import Placed, first_pose, tracked
-from zeroco_ros.estimate.posed_view import DepthMap, PosedView, triangulated, unknown_depth
+from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 from zeroco_ros.estimate.results import DepthResult, DepthState
 from zeroco_ros.geometry.transforms import inverse
 from zeroco_ros.stream.window import KeyframeWindow
@@ -27,7 +28,7 @@ Matrix = npt.NDArray[np.float64]
 ByteArray = npt.NDArray[np.uint8]
 ROTATION_TOLERANCE = 1e-3
 # So many lost frames in a row, and the stream starts anew at the last of them.
-PATIENCE = 5
+PATIENCE = 3
 # Without parallax a frame becomes a key frame only to keep sight of something: below this overlap.
 NEARLY_OUT = 0.35
 SOME = 0.05  # share of the pixels with depth from which on a key frame's depth places later ones
@@ -205,14 +206,15 @@ class DepthStream:
         return self._result(frame, stamp, depth, state, seen.most, key)
 
     def _depth(self, frame: EncodedFrame, pose: Matrix, matches: list[Match]) -> DepthMap:
+        """Depth from all key frames' pictures and the flow to those that were matched."""
         K = self._pinhole.K
+        flows = {id(match.key): match.flow for match in matches}
         views = [
-            PosedView(match.flow, inverse(match.key.pose) @ pose, K, match.key.encoded.gray)
-            for match in matches
+            PosedView(flows.get(id(key)), inverse(key.pose) @ pose, K, key.encoded.gray)
+            for key in self._window.frames[::-1]
         ]
-        found = triangulated(K, views)
-        unsure = ~(found.sigma <= self.config.max_relative_sigma * found.depth)
-        return DepthMap(*(np.where(unsure, np.nan, a) for a in (found.depth, found.sigma)))
+        config = MultiviewConfig(max_relative_sigma=self.config.max_relative_sigma)
+        return depth_from_views(K, views, image=frame.gray, config=config)
 
     def _scaled(self, pose: Matrix, depth: DepthMap, origin: Matrix) -> tuple[Matrix, DepthMap]:
         """The first two frames in the stream's unit: the baseline's, or the median depth is 1."""

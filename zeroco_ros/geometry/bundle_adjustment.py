@@ -12,7 +12,7 @@ world-to-camera, changed by twists (tau, phi) from the left, exp(xi) w2c; the re
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +34,12 @@ from zeroco_ros.geometry.bundle_adjustment_problem import (
     as_tensor,
     make_problem,
 )
-from zeroco_ros.geometry.bundle_adjustment_schur import covariances
+from zeroco_ros.geometry.bundle_adjustment_schur import baseline, covariances
 from zeroco_ros.geometry.bundle_adjustment_se3 import inverse
 
 __all__ = ["BundleOptions", "BundleResult", "DepthPrior", "PosePrior", "bundle_adjust"]
 
+LEAST_BASELINE = 1e-6  # over depth: cameras nearer to each other have no scale to hold
 Float = npt.NDArray[np.float64]
 
 
@@ -116,11 +117,16 @@ def bundle_adjust(
     )
     problem = with_priors(problem, depth_prior, pose_prior)
     start = _start(c2w, inverse_depth, problem)
+    if problem.hold_scale and baseline(problem, start) < LEAST_BASELINE:
+        problem = replace(problem, hold_scale=False)
     if unobserved(problem):
         found = Search(start, Linearizer(problem)(start), (0.0,), "no observations")
     else:
         found = search(problem, start)
-    return _result(problem, order, intrinsics, found, (frames, height, width))
+    result = _result(problem, order, intrinsics, found, (frames, height, width))
+    fixed = (problem.column < 0).numpy()
+    result.c2w[fixed] = c2w[fixed]
+    return result
 
 
 def _check(c2w: Array, inverse_depth: Array, K: Array, targets: Array) -> tuple[int, int, int]:
@@ -178,7 +184,13 @@ def _start(c2w: Array, inverse_depth: Array, problem: Problem) -> State:
     low, high = problem.options.inverse_depth_range
     median = torch.where(depths.isfinite(), depths, torch.nan).nanmedian(1, keepdim=True).values
     depths = torch.where(depths.isfinite(), depths, median.nan_to_num(1.0)).clamp(low, high)
-    return State(inverse(as_tensor(c2w)), depths.to(problem.rays.dtype))
+    poses = as_tensor(c2w)
+    # Poses from float32 are not quite rigid, and the inverse takes them to be.
+    left, stretch, right = torch.linalg.svd(poses[:, :3, :3])
+    if bool((stretch - 1).abs().max() > 1e-3) or bool((torch.linalg.det(left @ right) < 0).any()):
+        raise ConfigError("bundle adjustment: c2w holds a matrix that is no rotation")
+    poses[:, :3, :3] = left @ right
+    return State(inverse(poses), depths.to(problem.rays.dtype))
 
 
 def _result(

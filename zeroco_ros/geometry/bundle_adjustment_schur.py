@@ -136,6 +136,12 @@ def arms(problem: Problem, c2w: Tensor) -> Tensor:
     return c2w[:, :3, 3] - c2w[anchor, :3, 3]
 
 
+def baseline(problem: Problem, state: State) -> float:
+    """Largest distance of a camera from the first fixed one, as a share of the mean depth."""
+    way = arms(problem, inverse(state.w2c)).norm(dim=1).max()
+    return float(way) * float(state.inverse_depth.mean())
+
+
 def scale_direction(problem: Problem, state: State) -> Tensor | None:
     """Unit vector (D,): the cameras move away from the first one; None if all are at one place."""
     c2w = inverse(state.w2c)

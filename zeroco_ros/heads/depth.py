@@ -121,7 +121,7 @@ class DepthHead(nn.Module):
         self.block8 = Residual(eighth)
         self.down16 = nn.Conv2d(eighth, sixteenth, 3, stride=2, padding=1)
         self.cost = CostTokens(config.aggregation()) if config.volume else None
-        self.cost_in = nn.Linear(config.dim, sixteenth)
+        self.cost_in = nn.Linear(config.dim, sixteenth) if config.volume else None
         self.decoder_norm = nn.LayerNorm(config.tokens, eps=1e-6)
         self.decoder_in = nn.Linear(config.tokens, sixteenth)
         self.blocks = nn.ModuleList(
@@ -177,14 +177,14 @@ class DepthHead(nn.Module):
         grid = direction.grid_target
         tokens = x.flatten(2).transpose(1, 2)
         tokens = tokens + self.decoder_in(self.decoder_norm(direction.features))
-        if self.cost is not None:
+        if self.cost is not None and self.cost_in is not None:
             tokens = tokens + self.cost_in(self.cost(direction))
         width = self.config.widths[2] // self.config.heads
         table = rotary_table(grid, width, direction.volume)
         for block in self.blocks:
             tokens = block(tokens, table)
-        x = tokens.transpose(1, 2).unflatten(2, grid)
-        return x
+        out: Tensor = tokens.transpose(1, 2).unflatten(2, grid)
+        return out
 
     def _read(self, hidden: Tensor, geometry: Tensor) -> DepthMap:
         values = self.leave(hidden).float()

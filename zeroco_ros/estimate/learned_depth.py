@@ -1,0 +1,210 @@
+"""The depth head on two encoded frames: inverse depth of the target up to a scale, with sigma."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from zeroco_ros.engine.backend import Backend, NonFiniteOutput
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.estimate.frames import EncodedFrame, network_input
+from zeroco_ros.estimate.results import FlowResult
+from zeroco_ros.heads.aggregation import Direction
+from zeroco_ros.heads.checkpoint import load_head
+from zeroco_ros.heads.dense import as_direction
+from zeroco_ros.heads.depth import DepthHead
+from zeroco_ros.heads.depth_geometry import (
+    CELL,
+    RelativeMotion,
+    estimate_motion,
+    geometry_channels,
+)
+from zeroco_ros.matching.cost_volume import reciprocal_volume
+from zeroco_ros.matching.flow import PATCH, Letterbox, interpolation
+from zeroco_ros.weights import resolve
+
+FloatArray = npt.NDArray[np.float32]
+Matrix = npt.NDArray[np.float64]
+
+SURE = 1e-3  # confidences are cut off at these odds
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+@dataclass(frozen=True)
+class RelativeDepth:
+    """inverse: (H, W) float32 > 0, inverse depth of each pixel of the target, its median is 1: the
+    true one is this times one unknown factor; sigma: (H, W) float32 > 0, its standard deviation as
+    a share of itself (and so of depth); motion: whether a relative pose was given or found.
+    """
+
+    inverse: FloatArray
+    sigma: FloatArray
+    motion: bool
+
+
+@dataclass(frozen=True)
+class DepthFrame:
+    """What the depth head keeps of one image: its features on the valid tokens (batch 1)."""
+
+    frame: EncodedFrame
+    features: Tensor
+
+
+class LearnedDepth:
+    """A depth head beside a backbone that is already running.
+
+    head: shipped weights or a file of `zeroco train depth`; backend: of the flow estimator whose
+    frames it is given, its device and precision are used. Raises WeightsError for an unreadable
+    file, ConfigError for another kind of head.
+    """
+
+    def __init__(self, backend: Backend, head: str | Path = "depth_head") -> None:
+        loaded = load_head(resolve(head))
+        if not isinstance(loaded.head, DepthHead):
+            raise ConfigError(f"head '{head}' is of kind {loaded.kind!r}: depth is needed")
+        self.metadata: Mapping[str, Any] = loaded.metadata
+        self.backend = backend
+        self._head = loaded.head.to(backend.device).eval()
+        self._factor = float(loaded.metadata.get("sigma_factor", 1.0))
+
+    def encode(self, frame: EncodedFrame) -> DepthFrame:
+        """What depends on one image only; kept by the caller, reused for every pair it is in."""
+        pixels = network_input(frame.image, frame.letterbox, "area")
+        rows, columns = frame.letterbox.valid
+        content = pixels[..., : PATCH * rows, : PATCH * columns]
+        with torch.inference_mode(), self._arithmetic():
+            return DepthFrame(frame, self._head.encode(content.to(self.backend.device)))
+
+    def predict(
+        self,
+        target: EncodedFrame | DepthFrame,
+        source: EncodedFrame | DepthFrame,
+        flow: FlowResult,
+        K: Matrix,
+        K_source: Matrix | None = None,
+        *,
+        motion: Matrix | None = None,
+    ) -> RelativeDepth:
+        """Relative depth of the target's pixels.
+
+        flow: target to source, of the same frames. K, K_source: (3, 3) in pixels of the target's
+        and the source's (default: the same) undistorted image. motion: (4, 4) or (3, 4) source
+        from target, at any scale, where it is known; else it is estimated from the flow. Raises
+        ConfigError for frames or a flow of other sizes, NonFiniteOutput when the network failed.
+        """
+        ours = target if isinstance(target, DepthFrame) else self.encode(target)
+        theirs = source.frame if isinstance(source, DepthFrame) else source
+        size = ours.frame.size
+        if flow.flow.shape[:2] != size:
+            raise ConfigError(
+                f"a flow of {flow.flow.shape[1]}x{flow.flow.shape[0]} pixels for a target of "
+                f"{size[1]}x{size[0]}: give the flow of these frames"
+            )
+        boxes = ours.frame.letterbox, theirs.letterbox
+        field, sure = _on_cells(flow, *boxes)
+        intrinsics = in_model(K, boxes[0]), in_model(K if K_source is None else K_source, boxes[1])
+        known = _unit(motion) if motion is not None else estimate_motion(field, sure, *intrinsics)
+        geometry = _channels(field, sure, intrinsics, known)
+        direction = self._direction(ours.frame, theirs)
+        with torch.inference_mode(), self._arithmetic():
+            found = self._head(direction, ours.features, geometry.to(self.backend.device))
+        both = torch.stack([found.log_inverse[0], found.log_sigma[0]]).float().cpu().numpy()
+        if not np.isfinite(both).all():
+            raise NonFiniteOutput("the depth head returned NaN or Inf: use precision 'fp32'")
+        logs, spread = _to_image(both, boxes[0])
+        inverse = np.exp(logs - np.median(logs))
+        return RelativeDepth(inverse, self._factor * np.exp(spread), known is not None)
+
+    def _direction(self, target: EncodedFrame, source: EncodedFrame) -> Direction:
+        """The target's side of the pair: reciprocal volume and features on the valid tokens."""
+        boxes = target.letterbox.valid, source.letterbox.valid
+        with torch.inference_mode():
+            pair = self.backend.match(target.encoding, source.encoding, features=True)
+            ahead = as_direction(pair.forward, boxes[0], boxes[1])
+            back = as_direction(pair.backward, boxes[1], boxes[0])
+            volume = reciprocal_volume(ahead.volume, back.volume)
+        return Direction(volume, ahead.features, *boxes)
+
+    def _arithmetic(self) -> AbstractContextManager[object]:
+        if self.backend.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.backend.device, dtype=_DTYPES[self.backend.precision])
+
+
+def in_model(K: Matrix, box: Letterbox) -> Matrix:
+    """Intrinsics of an image (3, 3) as those of the network's input."""
+    (height, width), (h, w) = box.image, box.content
+    scale = np.array([w / width, h / height])
+    found = np.asarray(K, dtype=np.float64).copy()
+    found[:2, 2] += 0.5
+    found[:2] *= scale[:, None]
+    found[:2, 2] -= 0.5
+    return found
+
+
+def _on_cells(
+    flow: FlowResult, target: Letterbox, source: Letterbox
+) -> tuple[FloatArray, FloatArray]:
+    """Flow (h, w, 2) in pixels of the network's inputs and certainty (h, w), a logit, on the
+    4-pixel cells of the target's valid tokens.
+    """
+    height, width = target.image
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    here = np.stack([x, y], -1)
+    there = source.to_model(here + flow.flow) - target.to_model(here)
+    odds = np.clip(flow.confidence, SURE, 1 - SURE)
+    logits = np.log(odds / (1 - odds))
+    whole = np.concatenate([there, logits[..., None]], -1).astype(np.float32)
+    content = cv2.resize(whole, target.content[::-1], interpolation=cv2.INTER_AREA)
+    sides = [PATCH * count for count in target.valid]
+    content = content[: sides[0], : sides[1]]
+    missing = [(0, side - n) for side, n in zip(sides, content.shape[:2], strict=True)]
+    content = np.pad(content, [*missing, (0, 0)], mode="edge")
+    cells = functional.avg_pool2d(torch.from_numpy(content).permute(2, 0, 1)[None], CELL)[0]
+    arrays = cells.permute(1, 2, 0).numpy()
+    return np.ascontiguousarray(arrays[..., :2]), np.ascontiguousarray(arrays[..., 2])
+
+
+def _unit(motion: Matrix) -> tuple[Matrix, Matrix] | None:
+    """Rotation and unit translation of a motion; None where it has no translation."""
+    translation = np.asarray(motion, dtype=np.float64)[:3, 3]
+    length = float(np.linalg.norm(translation))
+    if length < 1e-9:
+        return None
+    return np.asarray(motion, dtype=np.float64)[:3, :3], translation / length
+
+
+def _channels(
+    flow: FloatArray,
+    certainty: FloatArray,
+    intrinsics: tuple[Matrix, Matrix],
+    known: tuple[Matrix, Matrix] | None,
+) -> Tensor:
+    """`geometry_channels` of one pair."""
+    rotation, direction = known or (np.eye(3), np.array([0.0, 0.0, 1.0]))
+    motion = RelativeMotion(
+        torch.from_numpy(rotation)[None].float(),
+        torch.from_numpy(direction)[None].float(),
+        torch.tensor([float(known is not None)]),
+    )
+    first, second = (torch.from_numpy(K)[None].float() for K in intrinsics)
+    field = torch.from_numpy(flow).permute(2, 0, 1)[None]
+    return geometry_channels(field, torch.from_numpy(certainty)[None, None], first, second, motion)
+
+
+def _to_image(fields: FloatArray, box: Letterbox) -> FloatArray:
+    """Maps (2, h, w) on the pixels of the network's input, resized to the image's (2, H, W)."""
+    (height, width), (high, wide) = box.image, box.content
+    rows = interpolation(height, fields.shape[1], high / height)
+    columns = interpolation(width, fields.shape[2], wide / width)
+    return np.asarray(rows @ fields @ columns.T, dtype=np.float32)

@@ -1,28 +1,30 @@
-"""The README's tables, made from the code they describe.
+"""The tables of README.md and docs/depth_node.md, made from the code they describe.
 
 python docs/tables.py           prints the tables
-python docs/tables.py --write   puts them into README.md, between their markers
+python docs/tables.py --write   puts them into their documents, between their markers
 
-`test/package/test_readme.py` compares what is in README.md with what this makes.
+`test/package/test_readme.py` compares what is in the documents with what this makes.
 """
 
 from __future__ import annotations
 
 import argparse
-import ast
 import re
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from zeroco_ros.estimate.config import PRESETS
-from zeroco_ros.ros.flow.parameters import TABLE
-from zeroco_ros.ros.parameter_table import when_text
-from zeroco_ros.ros.topics import FLOW_TOPICS
+from zeroco_ros.estimate.depth_config import DEPTH_PRESETS
+from zeroco_ros.ros.depth import parameters as depth
+from zeroco_ros.ros.flow import parameters as flow
+from zeroco_ros.ros.launch_tables import DEPTH, FLOW, LaunchTable
+from zeroco_ros.ros.parameter_table import ParameterTable, when_text
+from zeroco_ros.ros.topics import DEPTH_TOPICS, FLOW_TOPICS, TopicSpec
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
-LAUNCH_FILES = {"flow": ROOT / "launch" / "flow.launch.py"}
+README, DEPTH_PAGE = ROOT / "README.md", ROOT / "docs" / "depth_node.md"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -40,32 +42,25 @@ def _code(value: object) -> str:
     return f"`{text}`" if text else ""
 
 
-def topics() -> str:
-    """Inputs and outputs of flow_node."""
-    rows = [
-        (_code(t.name), t.direction, t.message, t.encoding, t.description) for t in FLOW_TOPICS
-    ]
+def topics(table: Iterable[TopicSpec]) -> str:
+    """Inputs and outputs of a node."""
+    rows = [(_code(t.name), t.direction, t.message, t.encoding, t.description) for t in table]
     return _table(("topic", "", "type", "encoding", "meaning"), rows)
 
 
-def parameters() -> str:
-    """Every parameter of flow_node."""
+def parameters(table: ParameterTable) -> str:
+    """Every parameter of a node."""
     rows = [
         (_code(p.name), _code(p.default), p.allowed_text, when_text(p), p.description)
-        for p in TABLE
+        for p in table
     ]
     return _table(("parameter", "default", "allowed", "may change", "what it does"), rows)
 
 
-def launch_arguments() -> str:
-    """Arguments of the launch file, read without importing it (that needs the launch system)."""
-    tree = ast.parse(LAUNCH_FILES["flow"].read_text(encoding="utf-8"))
-    for statement in tree.body:
-        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "ARGUMENTS":
-            rows = ast.literal_eval(statement.value)
-            cells = [(_code(name), _code(default), text) for name, default, text in rows]
-            return _table(("argument", "default", "what it does"), cells)
-    raise LookupError("flow.launch.py defines no ARGUMENTS")
+def launch_arguments(table: LaunchTable) -> str:
+    """Arguments of a launch file."""
+    rows = [(_code(name), _code(default), text) for name, default, text in table.arguments]
+    return _table(("argument", "default", "what it does"), rows)
 
 
 def presets() -> str:
@@ -82,38 +77,60 @@ def presets() -> str:
     return _table(("preset", "network input", *fields), rows)
 
 
-TABLES: dict[str, Callable[[], str]] = {
-    "topics": topics,
-    "parameters": parameters,
-    "launch": launch_arguments,
-    "presets": presets,
+def depth_presets() -> str:
+    """What the named presets of depth set."""
+    fields = ("mode", "flow", "views", "window", "adjust", "grid")
+    rows = [
+        (_code(name), *(str(getattr(c, field)).lower() for field in fields))
+        for name, c in DEPTH_PRESETS.items()
+    ]
+    return _table(("preset", *fields), rows)
+
+
+Makers = Mapping[str, Callable[[], str]]
+TABLES: Mapping[Path, Makers] = {
+    README: {
+        "topics": partial(topics, FLOW_TOPICS),
+        "parameters": partial(parameters, flow.TABLE),
+        "launch": partial(launch_arguments, FLOW),
+        "presets": presets,
+    },
+    DEPTH_PAGE: {
+        "topics": partial(topics, DEPTH_TOPICS),
+        "parameters": partial(parameters, depth.TABLE),
+        "launch": partial(launch_arguments, DEPTH),
+        "presets": depth_presets,
+    },
 }
 
 
 def pattern(name: str) -> re.Pattern[str]:
-    """Matches a table's place in the README; group 1 is its content."""
+    """Matches a table's place in its document; group 1 is its content."""
     return re.compile(rf"<!-- table: {name} -->\n(.*?)\n?<!-- end -->", re.DOTALL)
 
 
-def filled(text: str) -> str:
-    """The README's text with every table as the code has it."""
-    for name, make in TABLES.items():
+def filled(document: Path, text: str) -> str:
+    """The document's text with every table as the code has it."""
+    for name, make in TABLES[document].items():
         block = f"<!-- table: {name} -->\n{make()}\n<!-- end -->"
         text, count = pattern(name).subn(lambda _match, block=block: block, text)
         if count != 1:
-            raise LookupError(f"README.md has {count} places for the table {name}")
+            raise LookupError(f"{document.name} has {count} places for the table {name}")
     return text
 
 
 def main() -> int:
     """Print or write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="update README.md")
-    if parser.parse_args().write:
-        README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
-    else:
-        for name, make in TABLES.items():
-            print(f"{name}\n\n{make()}\n")
+    parser.add_argument("--write", action="store_true", help="update the documents")
+    write = parser.parse_args().write
+    for document, makers in TABLES.items():
+        if write:
+            text = filled(document, document.read_text(encoding="utf-8"))
+            document.write_text(text, encoding="utf-8")
+            continue
+        for name, make in makers.items():
+            print(f"{document.name}, {name}\n\n{make()}\n")
     return 0
 
 

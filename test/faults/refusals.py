@@ -13,11 +13,12 @@ def refusal(idle: SimpleNamespace, **values: Any) -> str:
 
     Returns the one line that the node logged, which diagnostics must show too.
     """
+    path = idle.subject.path
     for name, value in values.items():
-        assert scenes.set_parameter(idle.probe, name, value).successful
+        assert scenes.set_parameter(idle.probe, name, value, path).successful
     start = len(idle.node.log)
-    assert not scenes.transition(idle.probe, "configure")
-    assert scenes.state(idle.probe) == "unconfigured"
+    assert not scenes.transition(idle.probe, "configure", path)
+    assert scenes.state(idle.probe, path) == "unconfigured"
     lines = [line for line in idle.node.log[start:].splitlines() if "cannot configure: " in line]
     assert len(lines) == 1
     reason = lines[0].split("cannot configure: ")[1]

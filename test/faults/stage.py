@@ -1,4 +1,4 @@
-"""A running flow_node with a camera, an audience and its diagnostics, for tests to hurt.
+"""A running node with a camera, an audience and its diagnostics, for tests to hurt.
 
 The node subscribes reliably (see `node_scenes.lossless`) and frames are sent one by one, each when
 the node is done with the one before: what it then did or did not do is exact.
@@ -13,54 +13,45 @@ import node_scenes as scenes
 import numpy as np
 import ros_harness
 from diagnostic_msgs.msg import DiagnosticArray
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CameraInfo, Image
 
-CAMERA = "/cam/image"
+CAMERA, INFO = "/cam/image", "/cam/camera_info"
 MS = 1_000_000
 BASE = 1_000 * scenes.SECOND
-FLOW_COUNTERS = ("in", "out", "paired", "started")
-COUNTERS = (
-    *FLOW_COUNTERS,
-    "dropped",
-    "gaps",
-    "out_of_order",
-    "duplicates",
-    "too_close",
-    "jumps",
-    "resolution_changes",
-    "zero_stamps",
-    "refused",
-    "non_finite",
-    "failed",
-    "incompatible_qos",
-)
+# Counters of good frames, and those of the depth node that a fault in the stream moves as well.
+ORDINARY = ("in", "out", "paired", "started", "keyframes", "without_result", "camera_changes")
 
 
 class Stage:
     """One node process, kept for many tests; `open` and `close` bracket each of them."""
 
-    def __init__(self, node: node_process.NodeProcess, probe: ros_harness.Probe) -> None:
+    def __init__(
+        self, subject: scenes.Subject, node: node_process.NodeProcess, probe: ros_harness.Probe
+    ) -> None:
+        self.subject = subject
         self.node = node
         self.probe = probe
         self.camera = probe.publisher(Image, CAMERA, depth=200)
+        self.info = probe.publisher(CameraInfo, INFO, depth=200)
         self.diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
-        self.flow: ros_harness.Collector
+        self.results: ros_harness.Collector
         self.sent = 0
         self._before: dict[str, int] = {}
         self._log_start = 0
 
     def open(self) -> None:
         """An audience arrives: the node subscribes, with empty buffers."""
-        self.flow = self.probe.collect(Image, "/flow_node/flow")
+        self.results = self.probe.collect(Image, self.subject.output)
         scenes.connect(self.probe, self.node, self.camera)
         scenes.wait_status(self.probe, self.diagnostics, state="active")
+        self.info.publish(scenes.calibration())  # to nobody, where the node needs none
         self._before = self.counters()
         self._log_start = len(self.node.log)
         self.sent = 0
 
     def close(self) -> None:
         """The audience leaves: the node unsubscribes and forgets its frames."""
-        self.flow.destroy()
+        self.results.destroy()
         self.probe.wait_until(
             lambda: self.camera.get_subscription_count() == 0, "the node to unsubscribe"
         )
@@ -70,13 +61,15 @@ class Stage:
     def counters(self) -> dict[str, int]:
         """The newest diagnostics' counters, since the node started."""
         now = scenes.status(self.diagnostics)
-        return {name: int(now[name]) for name in COUNTERS}
+        return {name: int(now[name]) for name in self.subject.counters}
 
     def counted(self) -> dict[str, int]:
         """Counters of faults that grew since `open`, with their growth."""
-        now = self.counters()
-        grown = {name: now[name] - self._before[name] for name in COUNTERS}
-        return {name: n for name, n in grown.items() if n and name not in FLOW_COUNTERS}
+        return {name: n for name, n in self.grown().items() if n and name not in ORDINARY}
+
+    def grown(self) -> dict[str, int]:
+        """By how much each counter grew since `open`."""
+        return {name: now - self._before[name] for name, now in self.counters().items()}
 
     @property
     def last_error(self) -> str:
@@ -90,8 +83,12 @@ class Stage:
 
     @property
     def output(self) -> list[float]:
-        """Stamps of all flow messages since `open`, in ms after BASE."""
-        return [(stamp - BASE) / MS for stamp in self.flow.stamps]
+        """Stamps of all results since `open`, in ms after BASE."""
+        return [(stamp - BASE) / MS for stamp in self.results.stamps]
+
+    def set_parameter(self, name: str, value: Any) -> Any:
+        """Set one of the node's parameters; the SetParametersResult."""
+        return scenes.set_parameter(self.probe, name, value, self.subject.path)
 
     def publish(self, message: Any) -> None:
         """Send one message without waiting."""
@@ -112,12 +109,11 @@ class Stage:
         """Wait until the node has seen all that was sent and works on nothing."""
 
         def settled() -> bool:
-            now, before = self.counters(), self._before
-            grown = {name: now[name] - before[name] for name in COUNTERS}
-            ended = sum(grown[name] for name in ("out", "dropped", "non_finite", "failed"))
-            return grown["in"] == self.sent and grown["paired"] == ended <= (
-                len(self.flow) + grown["dropped"] + grown["non_finite"] + grown["failed"]
-            )
+            grown = self.grown()
+            owed = sum(grown[name] for name in self.subject.owed)
+            lost = sum(grown[name] for name in self.subject.ended)
+            done = grown["in"] == self.sent and owed == lost + grown["out"]
+            return done and grown["out"] <= len(self.results)
 
         self.probe.wait_until(settled, f"{self.sent} frames to be dealt with, {self.counted()}")
 

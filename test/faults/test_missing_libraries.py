@@ -36,11 +36,17 @@ def without(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return build
 
 
+NODES = pytest.mark.parametrize("subject", scenes.SUBJECTS.values(), ids=scenes.SUBJECTS)
+
+
+@NODES
 @pytest.mark.parametrize("option", ["--help", "--list-parameters"])
-def test_row_24_help_and_listing_need_no_library(without: Any, option: str) -> None:
+def test_row_24_help_and_listing_need_no_library(
+    without: Any, option: str, subject: scenes.Subject
+) -> None:
     blocked = without("rclpy", "torch", "cv2", "tensorrt", "onnxruntime", "message_filters")
     done = subprocess.run(
-        [sys.executable, "-m", scenes.NODE, option],
+        [sys.executable, "-m", subject.module, option],
         env=child_environment(**blocked),
         capture_output=True,
         text=True,
@@ -48,12 +54,14 @@ def test_row_24_help_and_listing_need_no_library(without: Any, option: str) -> N
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    assert ("max_dt" if option == "--list-parameters" else "~/flow") in done.stdout
+    main_topic = subject.output.replace(subject.path, "~")
+    assert ("max_dt" if option == "--list-parameters" else main_topic) in done.stdout
 
 
-def test_row_24_without_rclpy_the_node_says_so(without: Any) -> None:
+@NODES
+def test_row_24_without_rclpy_the_node_says_so(without: Any, subject: scenes.Subject) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", scenes.NODE],
+        [sys.executable, "-m", subject.module],
         env=child_environment(**without("rclpy")),
         capture_output=True,
         text=True,
@@ -65,15 +73,16 @@ def test_row_24_without_rclpy_the_node_says_so(without: Any) -> None:
     assert "pip install" in done.stderr
 
 
+@NODES
 def test_row_24_without_torch_the_node_lives_and_says_so(
-    without: Any, weights: str, probe: ros_harness.Probe
+    without: Any, weights: str, probe: ros_harness.Probe, subject: scenes.Subject
 ) -> None:
     blocked = without("torch", "tensorrt", "onnxruntime")
-    values = scenes.parameters(weights, autostart=False)
-    with node_process.running(scenes.NODE, values, environment=blocked) as node:
+    values = scenes.parameters(weights, subject, autostart=False)
+    with node_process.running(subject.module, values, environment=blocked) as node:
         diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
         scenes.wait_status(probe, diagnostics, state="unconfigured")
-        idle = SimpleNamespace(node=node, probe=probe, diagnostics=diagnostics)
+        idle = SimpleNamespace(subject=subject, node=node, probe=probe, diagnostics=diagnostics)
         reason = refusal(idle)
         assert "PyTorch cannot be imported" in reason
         assert "pip install torch" in reason

@@ -20,23 +20,23 @@ from diagnostic_msgs.msg import DiagnosticArray
 from refusals import refusal
 
 
-@pytest.fixture(scope="module")
-def idle_node(weights: str) -> Iterator[SimpleNamespace]:
+@pytest.fixture(scope="module", params=scenes.SUBJECTS.values(), ids=scenes.SUBJECTS)
+def idle_node(request: pytest.FixtureRequest, weights: str) -> Iterator[SimpleNamespace]:
     """One unconfigured node without a GPU, asked to configure with one bad model after another.
 
     In the end it configures with a good one: nothing that was tried has harmed it.
     """
-    probe = ros_harness.Probe("models")
-    values = scenes.parameters(weights, autostart=False)
+    subject, probe = request.param, ros_harness.Probe("models")
+    values = scenes.parameters(weights, subject, autostart=False)
     with node_process.running(
-        scenes.NODE, values, environment={"CUDA_VISIBLE_DEVICES": ""}
+        subject.module, values, environment={"CUDA_VISIBLE_DEVICES": ""}
     ) as node:
         diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
-        yield SimpleNamespace(node=node, probe=probe, diagnostics=diagnostics)
-        assert scenes.set_parameter(probe, "weights", weights).successful
-        assert scenes.set_parameter(probe, "device", "cpu").successful
-        assert scenes.transition(probe, "configure"), node.log
-        assert scenes.transition(probe, "activate")
+        yield SimpleNamespace(subject=subject, node=node, probe=probe, diagnostics=diagnostics)
+        for name, value in (("weights", weights), ("device", "cpu")):
+            assert scenes.set_parameter(probe, name, value, subject.path).successful
+        assert scenes.transition(probe, "configure", subject.path), node.log
+        assert scenes.transition(probe, "activate", subject.path)
         assert node.stop() == 0
         assert "Traceback" not in node.log
     probe.close()

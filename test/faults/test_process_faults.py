@@ -1,8 +1,9 @@
-"""FAULTS row 25 (signals during inference) and row 4 for two synchronized cameras."""
+"""FAULTS rows 25 (signals during inference), 27 (the lifecycle over and over) and 4 (two cameras)."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import signal
 from pathlib import Path
@@ -14,31 +15,34 @@ import ros_harness
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 from diagnostic_msgs.msg import DiagnosticArray
-from sensor_msgs.msg import Image
-from stage import BASE, MS, frame
+from sensor_msgs.msg import CameraInfo, Image
+from stage import BASE, CAMERA, INFO, MS, frame
 
 PERIOD = 100  # ms between frames
+ROUNDS, SETTLED = 25, 5  # of the lifecycle, and how many of them until memory has settled
 
 
+@pytest.mark.parametrize("subject", scenes.SUBJECTS.values(), ids=scenes.SUBJECTS)
 def test_row_25_a_signal_during_inference_ends_the_node_cleanly(
-    probe: ros_harness.Probe, weights: str, tmp_path: Path
+    probe: ros_harness.Probe, weights: str, tmp_path: Path, subject: scenes.Subject
 ) -> None:
     """Two nodes on one camera, always at work; one gets SIGINT, the other SIGTERM."""
     weights = shutil.copy(weights, tmp_path)
     before = sorted(tmp_path.iterdir())
     large = np.tile(scenes.view(0), (4, 4, 1))
-    camera = probe.publisher(Image, "/cam/image")
+    camera = probe.publisher(Image, CAMERA)
+    info = probe.publisher(CameraInfo, INFO)
     numbers = {"a": signal.SIGINT, "b": signal.SIGTERM}
     with contextlib.ExitStack() as stack:
         nodes = {
             name: stack.enter_context(
-                scenes.flow_node(
-                    weights, {"image": "/cam/image", "__ns": f"/{name}"}, default_qos=True
+                scenes.running(
+                    subject, weights, {"image": CAMERA, "__ns": f"/{name}"}, default_qos=True
                 )
             )
             for name in numbers
         }
-        flows = {name: probe.collect(Image, f"/{name}/flow_node/flow") for name in nodes}
+        found = {name: probe.collect(Image, f"/{name}{subject.output}") for name in nodes}
         for node in nodes.values():
             scenes.connect(probe, node, camera)
         probe.wait_connected(camera, count=len(nodes), timeout=scenes.STARTUP)
@@ -47,20 +51,50 @@ def test_row_25_a_signal_during_inference_ends_the_node_cleanly(
         def results(name: str) -> int:
             """Keep the camera running, faster than the nodes can follow."""
             nonlocal sent
+            info.publish(scenes.calibration())
             sent = scenes.overload(camera, large, sent)
-            return len(flows[name])
+            return len(found[name])
 
         for name, number in numbers.items():
-            ready = len(flows[name]) + 2
+            ready = len(found[name]) + 2
             probe.wait_until(lambda: results(name) >= ready, f"results of {name}")  # noqa: B023
             # At this load a pair is always in the making: more came in than went out.
             assert nodes[name].stop(number) == 0, nodes[name].log
             assert "Traceback" not in nodes[name].log
             assert "rror" not in nodes[name].log
-            stamps = flows[name].stamps
+            stamps = found[name].stamps
             assert stamps == sorted(set(stamps))
             assert sent > len(stamps) + 2
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("subject", scenes.SUBJECTS.values(), ids=scenes.SUBJECTS)
+def test_row_27_the_lifecycle_over_and_over_leaves_nothing_behind(
+    probe: ros_harness.Probe, weights: str, subject: scenes.Subject
+) -> None:
+    """Memory may not grow; nothing is subscribed while inactive, though there is an audience."""
+    with scenes.running(subject, weights, {"image": CAMERA}, autostart=False) as node:
+        camera = probe.publisher(Image, CAMERA)
+        listener = probe.collect(Image, subject.output)
+        memory = []
+        for number in range(ROUNDS):
+            for label in ("configure", "activate"):
+                assert scenes.transition(probe, label, subject.path), node.log
+            if number % SETTLED == 0:  # takes its time: the two find each other anew
+                probe.wait_connected(camera, listener)
+            assert scenes.transition(probe, "deactivate", subject.path)
+            probe.wait_until(lambda: camera.get_subscription_count() == 0, "no subscription")
+            assert scenes.transition(probe, "cleanup", subject.path)
+            memory.append(resident_megabytes(node.process.pid))
+        assert memory[-1] - memory[SETTLED] < (ROUNDS - SETTLED) * 0.2, memory
+        assert node.stop() == 0
+        assert "Traceback" not in node.log
+
+
+def resident_megabytes(pid: int) -> float:
+    """Memory that a process holds."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def test_row_04_a_bag_loop_with_two_cameras_loses_no_pair(

@@ -26,17 +26,23 @@ def _tables() -> ModuleType:
 TABLES = _tables()
 
 
-@pytest.mark.parametrize("name", TABLES.TABLES)
-def test_table_is_what_the_code_says(name: str) -> None:
-    found = TABLES.pattern(name).findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert found == [TABLES.TABLES[name]()], "run: python docs/tables.py --write"
+PLACES = [(page, name) for page, makers in TABLES.TABLES.items() for name in makers]
 
 
-def test_a_changed_table_is_noticed() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    changed = text.replace("| `~/flow` |", "| `~/flux` |")
-    assert TABLES.pattern("topics").findall(changed) != [TABLES.topics()]
-    assert TABLES.filled(changed) == text
+@pytest.mark.parametrize(("page", "name"), PLACES, ids=lambda x: getattr(x, "name", x))
+def test_table_is_what_the_code_says(page: Path, name: str) -> None:
+    found = TABLES.pattern(name).findall(page.read_text(encoding="utf-8"))
+    assert found == [TABLES.TABLES[page][name]()], "run: python docs/tables.py --write"
+
+
+@pytest.mark.parametrize(
+    ("page", "topic"), [(TABLES.README, "~/flow"), (TABLES.DEPTH_PAGE, "~/depth")]
+)
+def test_a_changed_table_is_noticed(page: Path, topic: str) -> None:
+    text = page.read_text(encoding="utf-8")
+    changed = text.replace(f"| `{topic}` |", "| `~/flux` |")
+    assert TABLES.pattern("topics").findall(changed) != [TABLES.TABLES[page]["topics"]()]
+    assert TABLES.filled(page, changed) == text
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))

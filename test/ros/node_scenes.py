@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,59 @@ import node_process
 import numpy as np
 import ros_harness
 
-NODE = "zeroco_ros.ros.flow_node"
 HEIGHT, WIDTH = 96, 128
 SECOND = 1_000_000_000
 STARTUP = 2 * ros_harness.PATIENCE  # seconds: loading PyTorch on a busy machine
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A node to be tested. output: its main topic, below a node of the default name.
+
+    quick: parameters that keep a test quick. owed: counters of images that something must become
+    of; ended: counters of what became of them, beside a message on `output`.
+    """
+
+    name: str
+    output: str
+    quick: Mapping[str, Any]
+    owed: tuple[str, ...]
+    ended: tuple[str, ...]
+
+    @property
+    def module(self) -> str:
+        """What `python -m` runs."""
+        return f"zeroco_ros.ros.{self.name}"
+
+    @property
+    def path(self) -> str:
+        """The node's name in the graph."""
+        return f"/{self.name}"
+
+    @property
+    def counters(self) -> tuple[str, ...]:
+        """What it counts, as diagnostics name it."""
+        from zeroco_ros.ros.depth.node import DepthNode
+        from zeroco_ros.ros.flow.node import FlowNode
+
+        return (FlowNode if self.name == FLOW.name else DepthNode).COUNTERS
+
+
+FLOW = Subject(
+    "flow_node",
+    "/flow_node/flow",
+    {"max_side": 128},
+    ("paired",),
+    ("dropped", "non_finite", "failed"),
+)
+DEPTH = Subject(
+    "depth_node",
+    "/depth_node/depth",
+    {"preset": "fast", "patience": 60.0},
+    ("paired", "started"),
+    ("dropped", "non_finite", "failed", "without_result", "no_camera_info"),
+)
+SUBJECTS = {subject.name: subject for subject in (FLOW, DEPTH)}
 
 
 def shipped_or(tiny_weights: Path) -> str:
@@ -42,12 +93,23 @@ def image(pixels: np.ndarray[Any, Any], stamp: int, frame_id: str = "cam", encod
     return from_array(pixels, encoding, ros_harness.make_header(stamp, frame_id))
 
 
+def calibration(size: tuple[int, int] = (WIDTH, HEIGHT), focal: float = 100.0, **more: Any) -> Any:
+    """A sensor_msgs/CameraInfo of a pinhole camera; `more` are its fields."""
+    from sensor_msgs.msg import CameraInfo
+
+    width, height = size
+    k = [focal, 0.0, (width - 1) / 2, 0.0, focal, (height - 1) / 2, 0.0, 0.0, 1.0]
+    known = {"width": width, "height": height, "k": k, "distortion_model": "plumb_bob"}
+    return CameraInfo(**{**known, **more})
+
+
 def pixels(message: Any) -> np.ndarray[Any, Any]:
     """The array in an output message, read without the package's own code."""
     dtype, channels = {
         "32FC2": (np.float32, 2),
         "32FC1": (np.float32, 1),
         "bgr8": (np.uint8, 3),
+        "rgb8": (np.uint8, 3),
         "mono8": (np.uint8, 1),
     }[message.encoding]
     flat = np.frombuffer(message.data, dtype)
@@ -55,37 +117,51 @@ def pixels(message: Any) -> np.ndarray[Any, Any]:
     return flat.reshape(message.height, message.width, channels)
 
 
-def parameters(weights: str, **more: Any) -> dict[str, Any]:
+def parameters(weights: str, subject: Subject = FLOW, **more: Any) -> dict[str, Any]:
     """Node parameters that keep a test quick, and `more`."""
-    quick = {"weights": weights, "threads": 1, "max_side": 128, "diagnostics_period": 0.1}
-    return {**quick, "precision": "fp32", **more}
+    quick = {"weights": weights, "threads": 1, "diagnostics_period": 0.1, "precision": "fp32"}
+    return {**quick, **subject.quick, **more}
 
 
 def lossless(remap: dict[str, str], values: dict[str, Any]) -> dict[str, Any]:
-    """QoS overrides with which no frame is lost between a reliable camera and the node."""
+    """QoS overrides with which nothing is lost between reliable publishers and the node."""
     pair = values.get("pairing") == "synchronized"
     suffix = "/compressed" if values.get("image_transport") == "compressed" else ""
+    images = ("left/image", "right/image") if pair else ("image",)
+    topics = {name: remap.get(name, f"{remap.get('__ns', '')}/{name}") for name in images}
+    beside = topics[images[0]].rpartition("/")[0]
+    names = [f"{topic}{suffix}" for topic in topics.values()]
+    names += [remap.get("camera_info", f"{beside}/camera_info")]
+    names += [remap.get(name, f"/{name}") for name in ("odom", "pose")]
     overrides: dict[str, Any] = {}
-    for name in ("left/image", "right/image") if pair else ("image",):
-        topic = remap.get(name, f"{remap.get('__ns', '')}/{name}")
-        overrides[f"qos_overrides.{topic}{suffix}.subscription.reliability"] = "reliable"
-        overrides[f"qos_overrides.{topic}{suffix}.subscription.depth"] = 200
+    for topic in names:
+        overrides[f"qos_overrides.{topic}.subscription.reliability"] = "reliable"
+        overrides[f"qos_overrides.{topic}.subscription.depth"] = 200
     return overrides
 
 
 @contextmanager
-def flow_node(
-    weights: str, remap: dict[str, str] | None = None, *, default_qos: bool = False, **more: Any
+def running(
+    subject: Subject,
+    weights: str,
+    remap: dict[str, str] | None = None,
+    *,
+    default_qos: bool = False,
+    **more: Any,
 ) -> Iterator[Any]:
-    """A running flow_node process; `more` are its parameters.
+    """A running process of the node; `more` are its parameters.
 
     Frames sent once it is connected all reach it, unless it has its default_qos (best effort).
     """
-    values = parameters(weights, **more)
+    values = parameters(weights, subject, **more)
     if not default_qos:
         values = {**lossless(remap or {}, values), **values}
-    with node_process.running(NODE, values, remap=remap) as process:
+    with node_process.running(subject.module, values, remap=remap) as process:
         yield process
+
+
+flow_node = partial(running, FLOW)
+depth_node = partial(running, DEPTH)
 
 
 def listened(*outputs: str) -> dict[str, str]:
@@ -139,7 +215,7 @@ def overload(camera: Any, large: np.ndarray[Any, Any], sent: int, count: int = 4
     return sent + count
 
 
-def set_parameter(probe: Any, name: str, value: Any, node: str = "/flow_node") -> Any:
+def set_parameter(probe: Any, name: str, value: Any, node: str = FLOW.path) -> Any:
     """Set one parameter through the node's service; the SetParametersResult."""
     from rcl_interfaces.srv import SetParameters
     from rclpy.parameter import Parameter
@@ -148,7 +224,7 @@ def set_parameter(probe: Any, name: str, value: Any, node: str = "/flow_node") -
     return probe.call(SetParameters, f"{node}/set_parameters", request).results[0]
 
 
-def parameter_values(probe: Any, node: str = "/flow_node") -> list[str]:
+def parameter_values(probe: Any, node: str = FLOW.path) -> list[str]:
     """All parameters of the node, as text."""
     from rcl_interfaces.srv import GetParameters, ListParameters
 
@@ -159,7 +235,7 @@ def parameter_values(probe: Any, node: str = "/flow_node") -> list[str]:
     return [f"{name}: {value}" for name, value in zip(names, values, strict=True)]
 
 
-def transition(probe: Any, label: str, node: str = "/flow_node") -> bool:
+def transition(probe: Any, label: str, node: str = FLOW.path) -> bool:
     """Ask for a lifecycle transition; whether it succeeded."""
     from lifecycle_msgs.msg import Transition
     from lifecycle_msgs.srv import ChangeState
@@ -169,7 +245,7 @@ def transition(probe: Any, label: str, node: str = "/flow_node") -> bool:
     return probe.call(ChangeState, f"{node}/change_state", request, STARTUP).success
 
 
-def state(probe: Any, node: str = "/flow_node") -> str:
+def state(probe: Any, node: str = FLOW.path) -> str:
     """The node's lifecycle state, from its service."""
     from lifecycle_msgs.srv import GetState
 

@@ -1,9 +1,9 @@
-"""flow.launch.py and flow.rviz: their tables always, the real launch system where it is."""
+"""The launch files and their RViz views: the tables always, the real launch system where it is."""
 
 from __future__ import annotations
 
-import ast
 import importlib.util
+import inspect
 import os
 import re
 import signal
@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from zeroco_ros.ros.flow.parameters import TABLE
-from zeroco_ros.ros.topics import FLOW_TOPICS, encodings
+from zeroco_ros.ros import depth_node, flow_node, launching
+from zeroco_ros.ros.launch_tables import DEPTH, FLOW, LaunchTable
 
 ROOT = Path(__file__).resolve().parents[2]
-LAUNCH_FILE = ROOT / "launch" / "flow.launch.py"
+TABLES = (FLOW, DEPTH)
+IDS = [table.executable for table in TABLES]
+NODES = {command.name: command for command in (flow_node.main, depth_node.main)}
 # What `ros2 launch` does with a file and name:=value arguments.
 LAUNCHER = """
 import sys
@@ -34,51 +36,52 @@ sys.exit(service.run())
 """
 
 
-def constant(name: str) -> object:
-    """A constant of the launch file, read without importing it (that needs the launch system)."""
-    for statement in ast.parse(LAUNCH_FILE.read_text()).body:
-        if isinstance(statement, ast.Assign) and statement.targets[0].id == name:
-            return ast.literal_eval(statement.value)
-    raise AssertionError(f"{LAUNCH_FILE.name} defines no {name}")
-
-
-def test_every_argument_is_described() -> None:
-    arguments = constant("ARGUMENTS")
-    assert all(description.endswith(".") for _name, _default, description in arguments)
-    names = [name for name, _default, _description in arguments]
+@pytest.mark.parametrize("table", TABLES, ids=IDS)
+def test_every_argument_is_described_once(table: LaunchTable) -> None:
+    assert all(text.endswith(".") for _name, _default, text in table.arguments)
+    names = [name for name, _default, _text in table.arguments]
     assert len(set(names)) == len(names)
 
 
-def test_arguments_that_are_parameters_exist_in_the_node() -> None:
-    names = {name for name, _default, _description in constant("ARGUMENTS")}
-    for name in constant("PARAMETERS"):
-        assert name in names
-        assert name in TABLE
+@pytest.mark.parametrize("table", TABLES, ids=IDS)
+def test_every_argument_goes_somewhere(table: LaunchTable) -> None:
+    names = {name for name, _default, _text in table.arguments}
+    used = set(re.findall(r'value\["(\w+)"\]', inspect.getsource(launching)))
+    taken = {*table.parameters, *table.remaps.values()}
+    assert taken <= names
+    assert names <= taken | used
 
 
-def test_the_arguments_used_are_the_arguments_declared() -> None:
-    names = {name for name, _default, _description in constant("ARGUMENTS")}
-    used = set(re.findall(r'value\["(\w+)"\]', LAUNCH_FILE.read_text()))
-    assert used | set(constant("PARAMETERS")) == names
+@pytest.mark.parametrize("table", TABLES, ids=IDS)
+def test_arguments_lead_to_what_the_node_has(table: LaunchTable) -> None:
+    command = NODES[table.executable]
+    assert set(table.parameters) <= set(command.parameters.specs)
+    inputs = {topic.name for topic in command.topics if topic.direction == "in"}
+    assert set(table.remaps) == inputs
+    assert (ROOT / "config" / table.config).is_file()
 
 
-def test_rviz_shows_topics_that_the_node_publishes() -> None:
-    document = yaml.safe_load((ROOT / "config" / "rviz" / "flow.rviz").read_text())
-    displays = document["Visualization Manager"]["Displays"]
-    assert {display["Class"] for display in displays} == {"rviz_default_plugins/Image"}
-    shown = {display["Topic"]["Value"]: display for display in displays}
+@pytest.mark.parametrize("table", TABLES, ids=IDS)
+def test_rviz_shows_topics_that_the_node_publishes(table: LaunchTable) -> None:
+    document = yaml.safe_load((ROOT / "config" / "rviz" / table.rviz).read_text())
+    shown = {d["Topic"]["Value"]: d for d in document["Visualization Manager"]["Displays"]}
     camera = shown.pop("/image")
     assert camera["Topic"]["Reliability Policy"] == "Best Effort"
-    assert set(shown) == {f"/flow_node/{name}" for name in constant("OUTPUTS")}
-    for topic, display in shown.items():
-        encoding = encodings(FLOW_TOPICS)[topic.rpartition("/")[2]]
-        assert encoding in ("bgr8", "mono8", "32FC1")  # what that display can draw
-        if encoding == "32FC1":
+    assert set(shown) == {f"/{table.executable}/{name}" for name in table.outputs}
+    published = {topic.short: topic for topic in NODES[table.executable].topics}
+    for path, display in shown.items():
+        topic = published[path.rpartition("/")[2]]
+        kind = topic.message.rpartition("/")[2]
+        assert display["Class"] == f"rviz_default_plugins/{kind}"
+        if kind == "Image":
+            assert topic.encoding in ("bgr8", "mono8", "32FC1")  # what that display can draw
+        if topic.short == "confidence":
             assert not display["Normalize Range"]
             assert (display["Min Value"], display["Max Value"]) == (0, 1)
 
 
-def test_flow_comes_out_of_a_real_launch(tiny_weights: Path) -> None:
+@pytest.mark.parametrize("table", TABLES, ids=IDS)
+def test_results_come_out_of_a_real_launch(table: LaunchTable, tiny_weights: Path) -> None:
     """Needs launch, launch_ros and the package installed where they look for it."""
     for name in ("launch", "launch_ros"):
         spec = importlib.util.find_spec(name)
@@ -92,28 +95,32 @@ def test_flow_comes_out_of_a_real_launch(tiny_weights: Path) -> None:
         prefix = Path(get_package_prefix("zeroco_ros"))
     except PackageNotFoundError:
         pytest.skip("zeroco_ros is not installed with colcon here")
-    if not (prefix / "lib" / "zeroco_ros" / "flow_node").exists():
+    if not (prefix / "lib" / "zeroco_ros" / table.executable).exists():
         pytest.skip("zeroco_ros is not installed with colcon here")
-    from sensor_msgs.msg import Image
+    from sensor_msgs.msg import CameraInfo, Image
 
-    arguments = [f"weights:={tiny_weights}", "namespace:=robot", "image:=/cam"]
+    subject = scenes.SUBJECTS[table.executable]
+    file = ROOT / "launch" / table.config.replace(".yaml", ".launch.py")
+    arguments = [f"weights:={tiny_weights}", "namespace:=robot", "image:=/cam/image"]
     probe = ros_harness.Probe("launch")
     process = subprocess.Popen(
-        [sys.executable, "-c", LAUNCHER, str(LAUNCH_FILE), *arguments], env=dict(os.environ)
+        [sys.executable, "-c", LAUNCHER, str(file), *arguments], env=dict(os.environ)
     )
     try:
-        flow = probe.collect(Image, "/robot/flow_node/flow")
-        camera = probe.publisher(Image, "/cam")
+        results = probe.collect(Image, f"/robot{subject.output}")
+        camera = probe.publisher(Image, "/cam/image")
+        info = probe.publisher(CameraInfo, "/cam/camera_info")
         probe.wait_connected(camera, timeout=scenes.STARTUP)
         sent = 0
 
         def answered() -> bool:  # the node takes images as best effort
             nonlocal sent
+            info.publish(scenes.calibration())
             camera.publish(scenes.image(scenes.view(sent % 2), scenes.SECOND + sent * 10**8))
             sent += 1
-            return len(flow) > 0
+            return len(results) > 0
 
-        probe.wait_until(answered, "flow")
+        probe.wait_until(answered, "results")
         process.send_signal(signal.SIGINT)
         assert process.wait(ros_harness.PATIENCE) == 0
     finally:

@@ -171,7 +171,7 @@ def test_signal_while_the_model_loads(weights: str, tmp_path: Path) -> None:
     (tmp_path / "torch.py").write_text("import time\ntime.sleep(3600)\n")
     values = scenes.parameters(weights)
     with node_process.running(
-        scenes.NODE, values, environment={"PYTHONPATH": str(tmp_path)}
+        scenes.FLOW.module, values, environment={"PYTHONPATH": str(tmp_path)}
     ) as node:
         node.wait_for_log("loading")
         assert node.stop(signal.SIGTERM) == 0

@@ -140,7 +140,7 @@ def test_qos_overrides_hold_and_a_mismatch_is_told(stage: SimpleNamespace) -> No
 def test_nonsense_at_start_is_one_line_and_exit_code_2(
     parameters: dict[str, object], sentence: str
 ) -> None:
-    with node_process.running(scenes.NODE, parameters) as node:
+    with node_process.running(scenes.FLOW.module, parameters) as node:
         assert node.wait() == 2
     assert sentence in node.log
     assert len(node.log.strip().splitlines()) == 1

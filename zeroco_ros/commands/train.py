@@ -55,7 +55,11 @@ def _arithmetic(parser: argparse.ArgumentParser) -> None:
         help="of the products; auto: bfloat16 where the hardware multiplies it",
     )
     add("--init", type=Path, metavar="FILE", help="begin with these weights, not random ones")
-    add(
+    _data_argument(parser)
+
+
+def _data_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--data",
         type=Path,
         metavar="DIR",
@@ -86,6 +90,7 @@ def _depth_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help="flow head whose flow it sees, or none (default: flow_head)",
     )
+    _data_argument(parser)
 
 
 def _ablate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -178,6 +183,9 @@ def _depth(args: argparse.Namespace) -> int:
     if train_depth(recipe, options).team.leads:
         weights = args.out / "depth.safetensors"
         export_depth(args.out, weights, backbone=args.backbone, flow=args.flow)
+        if args.data is not None:
+            notes = _real_depth(args, weights)
+            export_depth(args.out, weights, backbone=args.backbone, flow=args.flow, notes=notes)
         print(f"{weights} and {weights.with_suffix('.md')}")
     return 0
 
@@ -282,3 +290,23 @@ def _real_data(folder: Path, weights: Path) -> str:
     table = as_text(evaluate(find_sets(str(folder)), methods))
     head = "Evaluation only, never training (`zeroco eval flow`)."
     return f"{head}\n\n```\n{table}\n```"
+
+
+def _real_depth(args: argparse.Namespace, weights: Path) -> str:
+    """The depth head's errors on pairs with measured depth, beside plain answers."""
+    from zeroco_ros.estimate.config import preset
+    from zeroco_ros.estimate.flow import FlowEstimator
+    from zeroco_ros.estimate.learned_depth import LearnedDepth
+    from zeroco_ros.evaluation.depth_pairs import METHODS, PARALLAX, as_markdown, evaluate_pairs
+    from zeroco_ros.evaluation.sequences import find_sequences
+
+    config = replace(preset("default"), head=args.flow)
+    flow = FlowEstimator(config, weights=args.backbone, device="cpu")
+    rows = evaluate_pairs(find_sequences(args.data), flow, LearnedDepth(flow.backend, weights))
+    methods = "\n".join(f"- {name}: {text}" for name, text in METHODS.items())
+    return (
+        f"`{_command(args)} --resume`. Single pairs of frames, chosen for a parallax near "
+        f"{PARALLAX:.0%} of the image's longer side; all pixels with measured depth, after "
+        "scaling by the ratio of the medians.\n\n"
+        f"{methods}\n\n{as_markdown(rows)}"
+    )

@@ -16,7 +16,7 @@ from zeroco_ros.heads.depth import DepthHead
 from zeroco_ros.training.depth_holdout import depth_errors, held_out_depth
 from zeroco_ros.training.depth_losses import DepthLoss, depth_loss
 from zeroco_ros.training.depth_pairs import DepthBatch, DepthShard, depth_batch
-from zeroco_ros.training.depth_recipe import DepthRecipe
+from zeroco_ros.training.depth_recipe import DepthRecipe, depth_recipe_from
 from zeroco_ros.training.depth_shards import DepthSource
 from zeroco_ros.training.depth_views import Observer
 from zeroco_ros.training.flow_train import note
@@ -63,6 +63,10 @@ class DepthTrainer(HeadTrainer):
             (recipe.steps, options.minutes),
             self.observer.backbone_sha256,
         )
+
+    def is_recipe(self, values: Any) -> bool:
+        """Whether plain values are this run's recipe; what they leave out has its default."""
+        return depth_recipe_from(values) == self.recipe
 
     def update(self, batch: DepthBatch) -> DepthLoss:
         """One optimizer step on a batch."""

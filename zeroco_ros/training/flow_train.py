@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ from tqdm import tqdm
 from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.recurrent import HeadFlow, RecurrentHead
-from zeroco_ros.training.checkpoints import load_state, save_state
 from zeroco_ros.training.flow_heads import (
     CoarseMatcher,
     disturbed,
@@ -29,9 +27,9 @@ from zeroco_ros.training.flow_losses import FlowLoss, flow_loss
 from zeroco_ros.training.flow_pairs import DenseBatch, dense_batch
 from zeroco_ros.training.flow_recipe import FlowRecipe, View, flow_recipe_from
 from zeroco_ros.training.flow_shards import DenseSource
+from zeroco_ros.training.head_trainer import HeadTrainer
 from zeroco_ros.training.holdout import HeldOut, held_out_sets
 from zeroco_ros.training.memory import keep_freed_memory
-from zeroco_ros.training.parallel import Team
 from zeroco_ros.training.train import git_commit
 
 
@@ -55,90 +53,35 @@ class FlowRunOptions:
     command: str = ""
 
 
-class FlowTrainer:
-    """One run: head, moving average, optimizer and how far it has come."""
+class FlowTrainer(HeadTrainer):
+    """One run of a flow head."""
 
     def __init__(self, recipe: FlowRecipe, options: FlowRunOptions) -> None:
-        self.team = Team()
-        self.recipe, self.options = recipe, options
         torch.manual_seed(recipe.seed)
+        self.recipe, self.options = recipe, options
         loaded = load_croco(options.backbone)
-        self.backbone_sha256 = loaded.sha256
         self.matcher = CoarseMatcher(loaded)
         tokens, beta = loaded.config.dec_embed_dim, self.matcher.beta
-        self.head, self.average = (make_head(recipe.head, tokens, beta) for _ in range(2))
-        self.average.load_state_dict(self.head.state_dict())
-        plan = recipe.optimizer
-        groups = [
-            {
-                "params": [p for p in self.head.parameters() if p.ndim > 1],
-                "weight_decay": plan.weight_decay,
-            },
-            {"params": [p for p in self.head.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, lr=plan.lr, betas=plan.betas)
-        self.step, self.seconds, self.pairs = 0, 0.0, 0
-        self.unshared = 0.0  # seconds that the other processes do not know of yet
-        self.path = options.out / "checkpoint.pt"
+        super().__init__(
+            (make_head(recipe.head, tokens, beta), make_head(recipe.head, tokens, beta)),
+            recipe.optimizer,
+            recipe.to_dict(),
+            options.out / "checkpoint.pt",
+            (recipe.steps, options.minutes),
+            loaded.sha256,
+        )
 
-    def resume(self) -> None:
-        """Continue from the run folder's checkpoint; ConfigError if there is none that fits."""
-        state = load_state(self.path)
-        if state is None:
-            raise ConfigError(f"no checkpoint in {self.path.parent}: start without --resume")
-        if flow_recipe_from(json.loads(state["recipe"])) != self.recipe:
-            raise ConfigError(f"{self.path} was made with another recipe: use that one or --out")
-        self.head.load_state_dict(state["head"])
-        self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.step, self.seconds, self.pairs = state["step"], state["seconds"], state["pairs"]
-
-    def save(self) -> None:
-        """Write the checkpoint."""
-        state = {
-            "recipe": json.dumps(self.recipe.to_dict()),
-            "config": self.head.config.to_dict(),  # type: ignore[operator, union-attr]
-            "head": self.head.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "pairs": self.pairs,
-            "backbone": self.backbone_sha256,
-        }
-        save_state(self.path, state)
-
-    def progress(self) -> float:
-        """How much of the run is done, 0 to 1."""
-        if self.options.minutes is not None:
-            return min(1.0, self.seconds / (60 * self.options.minutes))
-        return self.step / self.recipe.steps
-
-    def rate(self) -> float:
-        """Learning rate of the next step: linear warm-up, then half a cosine."""
-        plan = self.recipe.optimizer
-        warm = min(1.0, (self.step + 1) / plan.warmup)
-        cosine = 0.5 * (1 + math.cos(math.pi * self.progress()))
-        return plan.lr * warm * (plan.final + (1 - plan.final) * cosine)
+    def is_recipe(self, values: Any) -> bool:
+        """Whether plain values are this run's recipe; what they leave out has its default."""
+        return flow_recipe_from(values) == self.recipe
 
     def update(self, batch: DenseBatch, view: View) -> FlowLoss:
         """One optimizer step on both directions of a batch."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate()
         result = self.run(batch.images, view)
         loss = flow_loss(
             result, batch.flow.flatten(0, 1), batch.visible.flatten(0, 1), self.recipe.loss
         )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()  # type: ignore[no-untyped-call]
-        clock = self.seconds + self.unshared
-        self.seconds = self.team.average_gradients(self.head.parameters(), clock)
-        self.unshared = 0.0
-        nn.utils.clip_grad_norm_(self.head.parameters(), self.recipe.optimizer.clip)
-        self.optimizer.step()
-        self.step += 1
-        self.pairs += batch.images.shape[1] * self.team.size
-        self.blend()
+        self.descend(loss.total, batch.images.shape[1])
         return loss
 
     def run(self, images: Tensor, view: View) -> HeadFlow:
@@ -152,13 +95,6 @@ class FlowTrainer:
         if torch.rand((), generator=generator) < self.recipe.loss.disturb:
             coarse = disturbed(coarse, generator)
         return run_head(self.head, images, coarse)
-
-    @torch.no_grad()
-    def blend(self) -> None:
-        """Moving average of the weights, short at the start."""
-        decay = min(self.recipe.optimizer.ema, (1 + self.step) / (10 + self.step))
-        averages: list[Tensor] = list(self.average.parameters())
-        torch._foreach_lerp_(averages, list[Tensor](self.head.parameters()), 1 - decay)
 
 
 @torch.no_grad()

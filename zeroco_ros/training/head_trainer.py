@@ -53,12 +53,16 @@ class HeadTrainer:
         state = load_state(self.path)
         if state is None:
             raise ConfigError(f"no checkpoint in {self.path.parent}: start without --resume")
-        if json.loads(state["recipe"]) != json.loads(json.dumps(self.values)):
+        if not self.is_recipe(json.loads(state["recipe"])):
             raise ConfigError(f"{self.path} was made with another recipe: use that one or --out")
         self.head.load_state_dict(state["head"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.pairs = state["step"], state["seconds"], state["pairs"]
+
+    def is_recipe(self, values: Any) -> bool:
+        """Whether plain values are this run's recipe."""
+        return bool(values == json.loads(json.dumps(self.values)))
 
     def save(self) -> None:
         """Write the checkpoint."""

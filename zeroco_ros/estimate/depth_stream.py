@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.errors import ConfigError, ImageError
+from zeroco_ros.estimate.adjusting import adjust
 from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.frames import EncodedFrame, check_image
-from zeroco_ros.estimate.keyframe import Keyframe, Match, carried_depth
+from zeroco_ros.estimate.keyframe import Keyframe, Match, carried_depth, link
 from zeroco_ros.estimate.multiview import MultiviewConfig, depth_from_views
 from zeroco_ros.estimate.parallax import Parallax, parallax
 from zeroco_ros.estimate.placing import Placed, first_pose, tracked
@@ -42,8 +44,9 @@ class _Seen:
     parallaxes: list[Parallax]
 
     @property
-    def overlap(self) -> float:
-        return max(p.overlap for p in self.parallaxes)
+    def matched(self) -> float:
+        """Largest share of confidently matched pixels."""
+        return max(p.matched for p in self.parallaxes)
 
     @property
     def most(self) -> float:
@@ -75,6 +78,7 @@ class DepthStream:
         self._camera = camera
         self._pinhole = camera.rectified()
         side, config = max(camera.width, camera.height), self.config
+        self._step = 2 * config.grid
         self._least = config.least_parallax * side
         self._window: KeyframeWindow[Keyframe] = KeyframeWindow(
             config.window,
@@ -114,7 +118,7 @@ class DepthStream:
         matches = self._matches(frame)
         placed = self._placed(matches, given)
         seen = self._seen(matches, placed.pose)
-        if placed.kind == "lost" or seen.overlap < self.config.lost_overlap:
+        if placed.kind == "lost" or seen.matched < self.config.lost_overlap:
             return self._when_lost(frame, stamp_ns)
         self._lost = 0
         return self._when_placed(frame, stamp_ns, placed, seen, given is not None)
@@ -126,8 +130,26 @@ class DepthStream:
         if given is not None:
             self._pose, self._covariance = given, np.zeros((6, 6))
         self._motion, self._lost = np.eye(4), 0
-        self._window.add(
-            Keyframe(frame, self._pose, stamp, given is not None, None, self._covariance)
+        self._window.add(self._keyframe(frame, self._pose, stamp, given is not None, None))
+
+    def _keyframe(
+        self,
+        frame: EncodedFrame,
+        pose: Matrix,
+        stamp: int,
+        given: bool,
+        depth: DepthMap | None,
+        matches: Sequence[Match] = (),
+    ) -> Keyframe:
+        return Keyframe(
+            self._window.added,
+            frame,
+            pose,
+            stamp,
+            given,
+            depth,
+            self._covariance,
+            tuple(link(match, self._step) for match in matches),
         )
 
     def _prepare(self, image: ByteArray) -> EncodedFrame:
@@ -187,6 +209,12 @@ class DepthStream:
             state = "rotation" if turned else "static"
         pose, depth = placed.pose, unknown_depth(frame.size)
         if state == "ok":
+            if self.config.adjust and not given:
+                start = carried_depth(seen.matches, pose, self._pinhole.K)
+                adjusted = adjust(
+                    self._window.frames, seen.matches, pose, start, self._pinhole.K, self._step
+                )
+                pose = pose if adjusted is None else adjusted.pose
             depth = self._depth(frame, pose, seen.matches)
             if placed.kind == "first":
                 pose, depth = self._scaled(pose, depth, seen.matches[0].key.pose)
@@ -202,7 +230,8 @@ class DepthStream:
         key = key or (state == "rotation" and newest.overlap < NEARLY_OUT)
         if key:
             known = depth if np.isfinite(depth.depth).mean() > SOME else None
-            self._window.add(Keyframe(frame, pose, stamp, given, known, self._covariance))
+            matches = seen.matches if state == "ok" else []
+            self._window.add(self._keyframe(frame, pose, stamp, given, known, matches))
         return self._result(frame, stamp, depth, state, seen.most, key)
 
     def _depth(self, frame: EncodedFrame, pose: Matrix, matches: list[Match]) -> DepthMap:

@@ -13,6 +13,18 @@ from zeroco_ros.estimate.results import FlowResult
 from zeroco_ros.geometry.transforms import inverse
 
 Array = npt.NDArray[np.float64]
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Link:
+    """Where a key frame's grid (h, w) is seen in an older one: targets (h, w, 2) in pixels,
+    weights (h, w), one over the variance in square pixels.
+    """
+
+    serial: int
+    targets: FloatArray
+    weights: FloatArray
 
 
 @dataclass
@@ -21,7 +33,10 @@ class Keyframe:
 
     pose: (4, 4) camera to world. given: whether that pose was given. depth: of its own pixels.
     covariance: (6, 6) of the pose, x y z rot_x rot_y rot_z along the world's axes; zeros if given.
+    links: its matches with the key frames before it, by their serial numbers.
     """
+
+    serial: int
 
     encoded: EncodedFrame
     pose: Array
@@ -29,6 +44,7 @@ class Keyframe:
     given: bool
     depth: DepthMap | None
     covariance: Array
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,22 @@ class Match:
 
     key: Keyframe
     flow: FlowResult
+
+
+def link(match: Match, step: int) -> Link:
+    """A match on the grid of this step in pixels."""
+    y, x = grid(match.flow, step)
+    with np.errstate(divide="ignore"):
+        weights = 1 / flow_sigma(match.flow)[y, x] ** 2
+    targets = np.stack([x, y], -1) + match.flow.flow[y, x]
+    return Link(match.key.serial, targets.astype(np.float32), weights.astype(np.float32))
+
+
+def grid(flow: FlowResult, step: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows and columns (h, w) of the grid of this step on a flow's pixels."""
+    height, width = flow.confidence.shape
+    y, x = np.mgrid[step // 2 : height : step, step // 2 : width : step]
+    return y.astype(np.int64), x.astype(np.int64)
 
 
 def carried_depth(matches: list[Match], pose: Array, K: Array) -> DepthMap:

@@ -19,12 +19,14 @@ FEWEST = 30
 @dataclass(frozen=True)
 class Parallax:
     """Of a frame against a key frame. pixels: median over the matched pixels, rotation taken off;
-    flow: median length of the flow; overlap: share of matched pixels in [0, 1]. 0 each where next
-    to nothing is matched.
+    flow: median length of the flow; both 0 where next to nothing is matched. matched: share of
+    pixels that are matched with confidence; overlap: share that the flow leads into the key frame,
+    in [0, 1]: a blank wall overlaps without being matched.
     """
 
     pixels: float
     flow: float
+    matched: float
     overlap: float
 
 
@@ -37,9 +39,9 @@ def parallax(flow: FlowResult, K: Matrix, K_view: Matrix, R_view_from_ref: Matri
     """Parallax of a reference frame against a view, given the rotation (3, 3) between them."""
     some = (slice(STEP // 2, None, STEP),) * 2
     good = matched(flow)[some]
-    overlap = float(good.mean()) if good.size else 0.0
+    share, overlap = float(good.mean()), _overlap(flow, some)
     if good.sum() < FEWEST:
-        return Parallax(0.0, 0.0, overlap)
+        return Parallax(0.0, 0.0, share, overlap)
     size = flow.confidence.shape[:2]
     rays = pixel_rays(K, (size[0], size[1]))[some][good]
     turned = rays @ (K_view @ R_view_from_ref).T
@@ -49,4 +51,11 @@ def parallax(flow: FlowResult, K: Matrix, K_view: Matrix, R_view_from_ref: Matri
     with np.errstate(divide="ignore", invalid="ignore"):
         still = turned[:, :2] / turned[:, 2:] - here[:, :2]
     rest = np.where(ahead, np.hypot(*(vectors - still).T), 0)
-    return Parallax(float(np.median(rest)), float(np.median(np.hypot(*vectors.T))), overlap)
+    return Parallax(float(np.median(rest)), float(np.median(np.hypot(*vectors.T))), share, overlap)
+
+
+def _overlap(flow: FlowResult, some: tuple[slice, slice]) -> float:
+    height, width = flow.confidence.shape
+    y, x = np.mgrid[0:height, 0:width]
+    u, v = (x + flow.flow[..., 0])[some], (y + flow.flow[..., 1])[some]
+    return float(((u >= 0) & (v >= 0) & (u <= width - 1) & (v <= height - 1)).mean())

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from zeroco_ros.bag.reader import BagReader
-from zeroco_ros.demo.flow_demo import INPUT_BAG, OUTPUT_BAG
+from zeroco_ros.demo.run import INPUT_BAG, OUTPUT_BAG
 from zeroco_ros.demo.pictures import Outcome, color_scale, outcomes
 from zeroco_ros.demo.source import find_camera
 from zeroco_ros.media.animation import write_animation

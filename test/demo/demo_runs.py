@@ -14,7 +14,7 @@ from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.bag.writer import BagWriter
 from zeroco_ros.cli import main
 
-FRAMES, WIDTH, HEIGHT = 24, 160, 120
+FRAMES, WIDTH, HEIGHT = 16, 160, 120
 
 
 def zeroco(*arguments: object) -> tuple[int, str, str]:
@@ -57,13 +57,26 @@ def compressed_copy(folder: Path) -> Path:
 
 
 def nodes_alive() -> list[str]:
-    """Processes that run flow_node on this test's ROS domain."""
+    """Processes that run one of our nodes on this test's ROS domain."""
     mine = b"ROS_DOMAIN_ID=" + os.environ["ROS_DOMAIN_ID"].encode()
     alive = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             command = (process / "cmdline").read_bytes().split(b"\0")
             environment = (process / "environ").read_bytes().split(b"\0")
-            if b"zeroco_ros.ros.flow_node" in command and mine in environment:
+            ours = {b"zeroco_ros.ros.flow_node", b"zeroco_ros.ros.depth_node"} & set(command)
+            if ours and mine in environment:
                 alive.append(process.name)
     return alive
+
+
+def subset(source: Path, target: Path, topic: str, frames: int) -> Path:
+    """The beginning of a bag, up to a number of frames of a topic."""
+    with BagReader(source) as reader, BagWriter(target) as writer:
+        for name, t in reader.topics.items():
+            writer.add_topic(name, t.type, definition=t.definition, type_hash=t.type_hash)
+        stamps = [m.stamp_ns for m in reader.messages([topic])]
+        for message in reader:
+            if message.stamp_ns < stamps[frames]:
+                writer.write(message.topic, message.type, message.stamp_ns, message.data)
+    return target

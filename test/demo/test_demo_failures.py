@@ -21,7 +21,7 @@ pytestmark = pytest.mark.timeout(400)
 
 def test_a_node_that_cannot_start_is_one_line(tmp_path: Path) -> None:
     """The model is checked before anything is rendered; the node's own refusal is passed on."""
-    from zeroco_ros.demo.flow_demo import DemoOptions, run_demo
+    from zeroco_ros.demo.run import DemoOptions, run_demo
     from zeroco_ros.errors import BackendError
 
     (tmp_path / "model.safetensors").write_text("no model")

@@ -1,4 +1,4 @@
-"""`zeroco demo`: a bag, the flow node as a real process, and what came out."""
+"""`zeroco demo`: a bag, both nodes as real processes, and what came out."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from pathlib import Path
 
 from zeroco_ros.errors import ConfigError
 
-HELP = "play a bag into a real flow node; pictures, an animation, a bag and numbers"
+HELP = "play a bag into real flow and depth nodes; pictures, animations, a bag and numbers"
 DESCRIPTION = """\
-Starts flow_node as a process of its own, plays a bag's camera into it, records the
-flow and confidence it publishes, and leaves in DIR: pictures (input, flow,
-confidence), an animation, a bag with the results, and a summary.
+Starts flow_node and then depth_node as processes of their own, plays a bag's camera
+into each, records what they publish, and leaves in DIR: pictures (input, flow,
+confidence; input, depth, sigma), animations, a bag with the results, and a summary.
 
 Without --bag it renders a bag of its own first: photographs (from scikit-image) on
-surfaces that a camera drives past, with exact ground truth.
+surfaces that a camera drives past, with exact ground truth. depth_node is given the
+poses of a PoseStamped topic beside the camera's, where the bag has one.
 
-Exit code: 0 if at least 98 % of the possible flow messages came, all with the stamp
-and frame of their picture; 1 if not; 2 if it could not be run."""
+Exit code: 0 if at least 98 % of the possible flow and depth messages came, all with
+the stamp and frame of their picture; 1 if not; 2 if it could not be run."""
+
+NODES = {"flow": ("flow_node",), "depth": ("depth_node",), "both": ("flow_node", "depth_node")}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,13 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="R",
         help="playing speed, nothing is held back (default: what the machine can hold)",
     )
-    add("--preset", default="default", metavar="NAME", help="of the flow (default: default)")
+    add("--show", choices=tuple(NODES), default="both", help="which node (default: both)")
+    add("--preset", default="default", metavar="NAME", help="of both (default: default)")
     add("--weights", default="default", metavar="NAME|FILE", help="model (default: the shipped)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
     rendered = parser.add_argument_group("the rendered bag")
     add = rendered.add_argument
-    add("--frames", type=int, default=60, metavar="N", help="default: 60")
+    add("--frames", type=int, default=40, metavar="N", help="default: 40")
     add("--size", default="480x640", metavar="HxW", help="in pixels (default: 480x640)")
     add("--seed", type=int, default=0, metavar="N", help="of the camera noise (default: 0)")
 
@@ -50,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
 
     size, weights = _checked(args)
     require_rclpy()
-    from zeroco_ros.demo.flow_demo import DemoOptions, run_demo
+    from zeroco_ros.demo.run import DemoOptions, run_demo
+    from zeroco_ros.estimate.depth_config import DEPTH_PRESETS
 
     parameters = {"preset": args.preset, "weights": weights, "device": args.device}
     if args.threads:
@@ -61,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
             out=args.out,
             topic=args.topic,
             rate=args.rate,
+            nodes=NODES[args.show],
             parameters=parameters,
+            depth_parameters={} if args.preset in DEPTH_PRESETS else {"preset": "default"},
             frames=args.frames,
             size=size,
             seed=args.seed,

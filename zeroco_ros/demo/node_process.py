@@ -1,4 +1,4 @@
-"""flow_node as the process it is on a robot, with its console output in a file."""
+"""A node as the process it is on a robot, with its console output in a file."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from zeroco_ros.demo.nodes import NAMESPACE, NodeSpec
 from zeroco_ros.errors import BackendError
 from zeroco_ros.ros.environment import child_environment
 
-MODULE = "zeroco_ros.ros.flow_node"
 STOP_PATIENCE = 15.0  # seconds for the inference under way
 _CONFIGURED = re.compile(r"configured: (.*?)(?:; input|$)", re.MULTILINE)
 _LEVEL = re.compile(r"\[(WARN|ERROR|FATAL)\](?: \[[\d.]+\])?(?: \[[^\]]*\])?:? ?(.*)")
 
 
-class FlowNodeProcess:
-    """A running flow_node; a context manager that ends it.
+class NodeProcess:
+    """A running node; a context manager that ends it.
 
-    namespace: where the node and its topics are. remap: names inside the node -> topics.
-    parameters: of the node. log: file for its console output.
+    spec: which one. remap: names inside the node -> topics. parameters: of the node. log: file
+    for its console output.
     """
 
     def __init__(
         self,
-        namespace: str,
+        spec: NodeSpec,
         remap: Mapping[str, str],
         parameters: Mapping[str, object],
         log: Path,
     ) -> None:
-        command = [sys.executable, "-m", MODULE, "--ros-args", "-r", f"__ns:={namespace}"]
+        command = [sys.executable, "-m", spec.module, "--ros-args", "-r", f"__ns:={NAMESPACE}"]
         for inside, topic in remap.items():
             command += ["-r", f"{inside}:={topic}"]
         for name, value in parameters.items():
             command += ["-p", f"{name}:={_parameter(value)}"]
+        self.name = spec.name
         self.log = log
         with log.open("wb") as output:
             self._process = subprocess.Popen(
@@ -67,10 +68,10 @@ class FlowNodeProcess:
         """Raise BackendError, with the node's own words, where it ended or cannot start."""
         code = self._process.poll()
         if code is not None:
-            raise BackendError(f"flow_node ended with exit code {code}: {self._last_words()}")
+            raise BackendError(f"{self.name} ended with exit code {code}: {self._last_words()}")
         for line in self.complaints:
             if line.startswith("cannot configure: "):
-                raise BackendError(f"flow_node {line}")
+                raise BackendError(f"{self.name} {line}")
 
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()
@@ -88,7 +89,7 @@ class FlowNodeProcess:
         self._process.wait()
         return None
 
-    def __enter__(self) -> FlowNodeProcess:
+    def __enter__(self) -> NodeProcess:
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""Pictures of a recorded run: some frames large, all of them as an animation."""
+"""Pictures of the recorded flow: some frames large, all of them as an animation."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from zeroco_ros.bag.images import decode_image, header_stamp
 from zeroco_ros.bag.reader import BagReader
+from zeroco_ros.demo.nodes import FLOW, NodeSpec
 from zeroco_ros.demo.scoring import Frames
 from zeroco_ros.demo.source import CameraSource
 from zeroco_ros.media.animation import write_animation
@@ -40,21 +41,30 @@ class Outcome:
 
 def outcomes(output: Path, camera: CameraSource) -> Iterator[Outcome]:
     """Every frame that has both flow and confidence, in order."""
-    with BagReader(output) as reader:
-        frames = Frames(reader, camera.topic)
-        parts: dict[int, dict[str, npt.NDArray[np.float32]]] = {}
-        for message in reader.messages(["/flow_node/flow", "/flow_node/confidence"]):
-            decoded = reader.decode(message)
-            stamp = header_stamp(decoded.header)
-            part = parts.setdefault(stamp, {})
-            part[message.topic] = decode_image(decoded)
-            if len(part) == 2:
-                del parts[stamp]
-                _, frame = frames.pair(stamp)
-                if frame is not None:
-                    yield Outcome(
-                        stamp, frame, part["/flow_node/flow"], part["/flow_node/confidence"]
-                    )
+    with BagReader(output) as reader, BagReader(camera.bag) as recorded:
+        frames = Frames(recorded, camera.topic)
+        for stamp, flow, confidence in answers(reader, FLOW):
+            _, frame = frames.pair(stamp)
+            if frame is not None:
+                yield Outcome(stamp, frame, flow, confidence)
+
+
+def answers(
+    reader: BagReader, spec: NodeSpec
+) -> Iterator[tuple[int, npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """(stamp, first output, second output) of every frame of which a node gave both, in order."""
+    topics = [spec.kept(name) for name in spec.outputs]
+    if not all(topic in reader.topics for topic in topics):
+        return
+    parts: dict[int, dict[str, npt.NDArray[np.float32]]] = {}
+    for message in reader.messages(topics):
+        decoded = reader.decode(message)
+        stamp = header_stamp(decoded.header)
+        part = parts.setdefault(stamp, {})
+        part[message.topic] = decode_image(decoded)
+        if len(part) == len(topics):
+            del parts[stamp]
+            yield stamp, part[topics[0]], part[topics[1]]
 
 
 def draw(output: Path, camera: CameraSource, folder: Path, *, progress: bool = True) -> list[Path]:
@@ -62,7 +72,7 @@ def draw(output: Path, camera: CameraSource, folder: Path, *, progress: bool = T
 
     output: the recorded bag. One scale of colors serves all, so that they can be compared.
     """
-    count = _count(output)
+    count = count_answers(output, FLOW)
     if count == 0:
         return []
     scale = color_scale(output, count)
@@ -101,17 +111,17 @@ def color_scale(output: Path, count: int) -> float:
     step = max(1, count // _SAMPLED)
     lengths = []
     with BagReader(output) as reader:
-        for index, message in enumerate(reader.messages(["/flow_node/flow"])):
+        for index, message in enumerate(reader.messages([FLOW.kept("flow")])):
             if index % step == 0:
                 lengths.append(typical_magnitude(decode_image(reader.decode(message))[::4, ::4]))
     return max(1.0, float(np.percentile(lengths, 80)))
 
 
-def _count(output: Path) -> int:
+def count_answers(output: Path, spec: NodeSpec) -> int:
+    """Messages of a node's rarest output in the recorded bag."""
     with BagReader(output) as reader:
-        topics = reader.topics
-        names = ("/flow_node/flow", "/flow_node/confidence")
-        return min(topics[name].count if name in topics else 0 for name in names)
+        names = [spec.kept(name) for name in spec.outputs]
+        return min(reader.topics[n].count if n in reader.topics else 0 for n in names)
 
 
 def _smaller(outcome: Outcome) -> Outcome:

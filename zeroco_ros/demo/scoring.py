@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from zeroco_ros.bag.images import decode_image, header_stamp
 from zeroco_ros.bag.reader import BagReader
+from zeroco_ros.demo.nodes import FLOW
 from zeroco_ros.demo.source import CameraSource
 from zeroco_ros.demo.truth import TruthSource, true_flow
 from zeroco_ros.evaluation.methods import make_method
@@ -38,7 +39,7 @@ def score(
     scores: dict[str, list[PairScore]] = {OURS: [], DIS: [], ZERO: []}
     hidden = None if progress else True  # None: no bar where stderr is no terminal
     with BagReader(output) as recorded, BagReader(camera.bag) as reader:
-        flows = _ByStamp(recorded, "/flow_node/flow", decode_image)
+        flows = ByStamp(recorded, FLOW.kept("flow"), decode_image)
         frames = Frames(reader, camera.topic)
         truths = true_flow(reader, camera, source)
         bar = tqdm(truths, total=len(camera.headers), desc="scoring", unit="frame", disable=hidden)
@@ -67,10 +68,11 @@ def brightness_change(
     dis = make_method("dis")
     sums, pixels = dict.fromkeys((OURS, DIS, ZERO), 0.0), 0
     hidden = None if progress else True  # None: no bar where stderr is no terminal
-    with BagReader(output) as reader:
-        flows = reader.messages(["/flow_node/flow"])
-        frames = Frames(reader, camera.topic)
-        total = reader.topics["/flow_node/flow"].count
+    topic = FLOW.kept("flow")
+    with BagReader(output) as reader, BagReader(camera.bag) as recorded:
+        flows = reader.messages([topic])
+        frames = Frames(recorded, camera.topic)
+        total = reader.topics[topic].count
         for message in tqdm(flows, total=total, desc="scoring", unit="frame", disable=hidden):
             decoded = reader.decode(message)
             before, current = frames.pair(header_stamp(decoded.header))
@@ -90,7 +92,7 @@ def brightness_change(
     return {name: total / pixels for name, total in sums.items()} if pixels else {}
 
 
-class _ByStamp:
+class ByStamp:
     """Decoded messages of a topic, looked up by header stamps that mostly grow."""
 
     def __init__(self, reader: BagReader, topic: str, decode: Callable[[Any], Any]) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zeroco_ros.bag.camera_topics import camera_topic, image_format, info_topic
+from zeroco_ros.bag.camera_topics import best_match, camera_topic, image_format, info_topic
+from zeroco_ros.bag.geometry_records import POSE_STAMPED
 from zeroco_ros.bag.header import Header, read_header
 from zeroco_ros.bag.images import COMPRESSED
 from zeroco_ros.bag.reader import BagReader
@@ -23,8 +24,8 @@ class CameraSource:
 
     topic, type: as recorded. encoding: "mono8", ... or a compressed image's format. width, height:
     pixels of the first frame. headers: of every frame in order. possible: headers' stamps of the
-    frames that flow can be had for, those with a partner before them. info_topic: the calibration
-    that belongs to it, or None.
+    frames that flow and depth can be had for, those with a partner before them. info_topic: the
+    calibration that belongs to it, pose_topic: its poses (PoseStamped), or None.
     """
 
     bag: Path
@@ -36,6 +37,7 @@ class CameraSource:
     headers: tuple[Header, ...]
     possible: tuple[int, ...]
     info_topic: str | None
+    pose_topic: str | None
 
     @property
     def compressed(self) -> bool:
@@ -66,8 +68,24 @@ def find_camera(reader: BagReader, topic: str | None) -> CameraSource:
             f"other within {MAX_DT:g} s: there is no flow to be had"
         )
     encoding, width, height = image_format(reader, topic)
-    info = info_topic(reader, topic)
-    return CameraSource(reader.path, topic, kind, encoding, width, height, headers, possible, info)
+    return CameraSource(
+        reader.path,
+        topic,
+        kind,
+        encoding,
+        width,
+        height,
+        headers,
+        possible,
+        info_topic(reader, topic),
+        _pose_topic(reader, topic),
+    )
+
+
+def _pose_topic(reader: BagReader, topic: str) -> str | None:
+    """Poses in the camera's namespace; elsewhere they may be anything, a goal for example."""
+    names = [t.name for t in reader.topics.values() if t.type == POSE_STAMPED and t.count]
+    return best_match(topic, names, lambda shared: shared > 1)
 
 
 def _possible(headers: tuple[Header, ...]) -> tuple[int, ...]:

@@ -22,7 +22,8 @@ from zeroco_ros.bag.writer import BagWriter, message_class
 from zeroco_ros.demo.gallery import DURATION, gallery, view_at
 from zeroco_ros.demo.quads import Look, View, flow_between, look, render
 
-FRAMES = 60
+FRAMES = 40
+WHOLE = 60  # frames that take the whole drive
 SIZE = (480, 640)
 IMAGE_TOPIC = "/camera/image_raw"
 FLOW_TOPIC = "/camera/flow_truth"
@@ -33,7 +34,7 @@ FRAME_ID = "camera_optical_frame"
 START_NS = 1_700_000_000_000_000_000
 PERIOD_NS = 100_000_000
 NOISE = 2.0  # gray levels, standard deviation
-FLOW_STEP = 1 / 256  # pixels; rounded to this, the flow takes a third of the room
+FLOW_STEP = 1 / 64  # pixels; rounded to this, the flow takes a third of the room
 
 
 def write_synthetic_bag(
@@ -46,12 +47,12 @@ def write_synthetic_bag(
 ) -> None:
     """Render the drive into a new MCAP bag, the same bytes for the same arguments.
 
-    frames: at 10 Hz; 60 or more take the whole drive. size: height and width in pixels. seed: of
-    the noise. A bag that is there is replaced.
+    frames: at 10 Hz; WHOLE or more take the whole drive. size: height and width in pixels. seed:
+    of the noise. A bag that is there is replaced.
     """
     quads = gallery()
     random = np.random.default_rng(seed)
-    step = DURATION / max(frames, FRAMES)  # of the drive; fewer frames are its beginning
+    step = DURATION / max(frames, WHOLE)  # of the drive; fewer frames are its beginning
     before: Look | None = None
     hidden = None if progress else True  # None: no bar where stderr is no terminal
     with BagWriter(path, compression="chunk", overwrite=True) as writer:

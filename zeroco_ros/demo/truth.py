@@ -1,4 +1,4 @@
-"""True flow of a bag, where it has any: recorded, or from depth, poses and calibration."""
+"""True flow and depth of a bag, where it has any: recorded, or from depth, poses, calibration."""
 
 from __future__ import annotations
 
@@ -45,25 +45,44 @@ class _Shot:
 def find_truth(reader: BagReader, camera: CameraSource) -> TruthSource | None:
     """A 32FC2 topic whose name says truth, ground or gt, else depth of the camera's size with
     poses and an undistorted calibration; None where the bag has neither."""
-    images = {
-        name: _format(reader, name) for name in _names(reader, IMAGE) if name != camera.topic
-    }
-    size = (camera.height, camera.width)
-    flows = [name for name, (code, *at) in images.items() if code == "32FC2" and tuple(at) == size]
+    flows = [name for name, code in _images(reader, camera) if code == "32FC2"]
     flow = best_match(camera.topic, [name for name in flows if _IS_TRUTH.search(name)])
     if flow is not None:
         return TruthSource(f"the exact flow on {flow}", flow=flow)
-    depths = [
-        name for name, (code, *at) in images.items() if code in _METERS and tuple(at) == size
-    ]
-    depth = best_match(camera.topic, depths)
+    depth = find_depth(reader, camera)
     place = best_match(camera.topic, _names(reader, POSE_STAMPED))
-    if depth is None or place is None or camera.info_topic is None:
-        return None
-    info = camera_info(reader.decode(next(iter(reader.messages([camera.info_topic])))))
-    if info.K[0, 0] <= 0 or np.any(info.distortion != 0):
+    if depth is None or place is None:
         return None
     return TruthSource(f"depth on {depth} and poses on {place}", depth=depth, pose=place)
+
+
+def find_depth(reader: BagReader, camera: CameraSource) -> str | None:
+    """The topic with measured depth of the camera's pixels: of its size, and calibrated without
+    distortion, because depth that we estimate lies on rectified pixels; None without one."""
+    depths = [name for name, code in _images(reader, camera) if code in _METERS]
+    depth = best_match(camera.topic, depths)
+    if depth is None or camera.info_topic is None:
+        return None
+    info = camera_info(reader.decode(next(iter(reader.messages([camera.info_topic])))))
+    return None if info.K[0, 0] <= 0 or np.any(info.distortion != 0) else depth
+
+
+def true_depth(reader: BagReader, topic: str) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    """(stamp, depth (H, W) in meters, NaN where unknown) of every message of a depth topic."""
+    for message in reader.messages([topic]):
+        decoded = reader.decode(message)
+        depth = meters(decoded)
+        known = np.where(depth > 0, depth, np.float32(np.nan))
+        yield header_stamp(decoded.header), known.astype(np.float32)
+
+
+def _images(reader: BagReader, camera: CameraSource) -> Iterator[tuple[str, str]]:
+    """(name, encoding) of the other raw image topics whose pictures have the camera's size."""
+    for name in _names(reader, IMAGE):
+        if name != camera.topic:
+            code, *size = _format(reader, name)
+            if size == [camera.height, camera.width]:
+                yield name, code
 
 
 def _names(reader: BagReader, kind: str) -> list[str]:
@@ -114,7 +133,7 @@ def _shots(
         if message.topic == source.pose:
             poses[stamp] = pose(decoded).matrix
         else:
-            depths[stamp] = _meters(decoded)
+            depths[stamp] = meters(decoded)
         while waiting and waiting[0] in poses and waiting[0] in depths:
             stamp = waiting.pop(0)
             yield stamp, _Shot(depths.pop(stamp), poses.pop(stamp))
@@ -126,7 +145,7 @@ def _shots(
             yield stamp, _Shot(nothing, np.eye(4))
 
 
-def _meters(message: Any) -> npt.NDArray[np.float32]:
+def meters(message: Any) -> npt.NDArray[np.float32]:
     """A depth image in meters, 0 where unknown (REP 118: 0 or NaN)."""
     depth = decode_image(message).astype(np.float32) * np.float32(_METERS[str(message.encoding)])
     return np.where(np.isfinite(depth), depth, np.float32(0))

@@ -1,0 +1,116 @@
+"""How good the recorded depth is: against the truth, and what sigma says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from zeroco_ros.bag.images import decode_image
+from zeroco_ros.bag.reader import BagReader
+from zeroco_ros.demo.nodes import DEPTH
+from zeroco_ros.demo.pictures import answers
+from zeroco_ros.demo.scoring import LEAST, ByStamp
+from zeroco_ros.demo.source import CameraSource
+from zeroco_ros.demo.truth import true_depth
+from zeroco_ros.evaluation.depth_metrics import DepthErrors, FrameScore, score_frame
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class DepthScore:
+    """Means over frames of a recorded run.
+
+    frames: with depth and truth; coverage: share of the pixels with truth that have depth, over
+    all frames; abs_rel: mean |d - t| / t; delta: share within a factor of 1.25; surer, vaguer:
+    abs_rel on the halves of each frame with the smaller and the larger sigma; within: share of
+    pixels whose error is below 1 sigma and below 2. scaled: whether each frame was scaled to the
+    truth's median first, as it must be where the scale is not known.
+    """
+
+    frames: int
+    coverage: float
+    abs_rel: float
+    delta: float
+    surer: float
+    vaguer: float
+    within: tuple[float, float]
+    scaled: bool
+
+
+@dataclass(frozen=True)
+class DepthFacts:
+    """What can be said without truth: frames with depth, their mean coverage, and the median of
+    sigma / depth over them."""
+
+    frames: int
+    coverage: float
+    relative_sigma: float
+
+
+def score_depth(
+    output: Path, camera: CameraSource, topic: str, *, scaled: bool, progress: bool = True
+) -> DepthScore | None:
+    """Score the depth of a recorded bag against a depth topic of the camera's bag.
+
+    None where no frame has both.
+    """
+    scores: list[FrameScore] = []
+    hidden = None if progress else True  # None: no bar where stderr is no terminal
+    with BagReader(output) as recorded, BagReader(camera.bag) as reader:
+        depths = ByStamp(recorded, DEPTH.kept("depth"), decode_image)
+        sigmas = ByStamp(recorded, DEPTH.kept("depth_sigma"), decode_image)
+        truths = true_depth(reader, topic)
+        bar = tqdm(truths, total=len(camera.headers), desc="scoring", unit="frame", disable=hidden)
+        for stamp, truth in bar:
+            depth, sigma = depths.at(stamp), sigmas.at(stamp)
+            if depth is None or sigma is None or np.isfinite(truth).sum() < LEAST:
+                continue
+            scores.append(score_frame(str(stamp), depth, truth, sigma))
+    return _summed(scores, scaled)
+
+
+def depth_facts(output: Path) -> DepthFacts | None:
+    """Coverage and sigma of a recorded bag's depth; None where no frame has any."""
+    coverage, relative = [], []
+    with BagReader(output) as reader:
+        for _, depth, sigma in answers(reader, DEPTH):
+            known = np.isfinite(depth)
+            coverage.append(float(known.mean()))
+            if known.any():
+                relative.append(float(np.median(sigma[known] / depth[known])))
+    if not relative:
+        return None
+    return DepthFacts(len(relative), float(np.mean(coverage)), float(np.median(relative)))
+
+
+def _summed(scores: list[FrameScore], scaled: bool) -> DepthScore | None:
+    known = [score for score in scores if score.known]
+    if not known:
+        return None
+    errors = [_errors(score, scaled) for score in known]
+    surer = [_errors(score, scaled, "half").abs_rel for score in known]
+    sigmas = [score.sigma if scaled else score.sigma_unscaled for score in known]
+    within = np.mean([sigma.within[:2] for sigma in sigmas if sigma is not None], axis=0)
+    abs_rel, surest = float(np.mean([e.abs_rel for e in errors])), float(np.mean(surer))
+    return DepthScore(
+        frames=len(known),
+        coverage=float(np.mean([score.coverage for score in scores])),
+        abs_rel=abs_rel,
+        delta=float(np.mean([e.delta[0] for e in errors])),
+        surer=surest,
+        vaguer=2 * abs_rel - surest,
+        within=(float(within[0]), float(within[1])),
+        scaled=scaled,
+    )
+
+
+def _errors(score: FrameScore, scaled: bool, half: str = "") -> DepthErrors:
+    name = f"{half}{'' if scaled else '_unscaled'}" if half else "scaled" if scaled else "unscaled"
+    errors = getattr(score, name)
+    assert isinstance(errors, DepthErrors)
+    return errors

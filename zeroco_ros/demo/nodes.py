@@ -1,0 +1,45 @@
+"""The two nodes that the demonstration shows, and what is kept of each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# Two demonstrations on one machine must not hear each other.
+NAMESPACE = f"/zeroco_demo_{os.getpid()}"
+
+
+@dataclass(frozen=True, eq=False)
+class NodeSpec:
+    """A node of this package.
+
+    name: of node and executable; module: to start it by; outputs: short names of the images that
+    every frame is answered with, the one that is timed first; beside: other outputs that are kept,
+    short name -> type, which begin with a header; words: latched std_msgs/String outputs.
+    """
+
+    name: str
+    module: str
+    outputs: tuple[str, ...]
+    beside: Mapping[str, str] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """Its full name while the demonstration runs."""
+        return f"{NAMESPACE}/{self.name}"
+
+    def kept(self, output: str) -> str:
+        """The topic of an output in the recorded bag."""
+        return f"/{self.name}/{output}"
+
+
+FLOW = NodeSpec("flow_node", "zeroco_ros.ros.flow_node", ("flow", "confidence"))
+DEPTH = NodeSpec(
+    "depth_node",
+    "zeroco_ros.ros.depth_node",
+    ("depth", "depth_sigma"),
+    {"camera_info": "sensor_msgs/msg/CameraInfo", "odometry": "nav_msgs/msg/Odometry"},
+    ("scale",),
+)

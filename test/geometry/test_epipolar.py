@@ -16,7 +16,7 @@ SIDEWAYS = se3_exp(np.array([0.3, 0.05, 0.1, 0.02, -0.1, 0.03]))
 FORWARD = se3_exp(np.array([0.02, 0.01, 0.5, 0.01, 0.03, 0]))
 TURN = se3_exp(np.array([0, 0, 0, 0.05, 0.1, 0.02]))
 # Every match counts as one: these are drawn independently.
-SINGLE = EpipolarOptions(area=1)
+SINGLE = EpipolarOptions(cell=1)
 
 
 def matches(

@@ -58,8 +58,10 @@ class EpipolarOptions:
     min_matches, min_inliers, min_in_front: number of matches, share of agreeing ones, share of
         those in front of both cameras, below which the pose is not believed.
     max_matches: a random part of more is used for the fit (all are judged).
-    area: pixels per independent match; the errors of neighboring pixels of a dense flow are alike,
-        so that N pixels are worth N / area. Scales the covariance, nothing else.
+    cell: pixels; the errors of neighboring matches of a dense flow are alike, so that all matches
+        within a cell x cell square count as one. Scales the covariance, nothing else. 1 for
+        matches that were found one by one. With the default the flow of this package has errors of
+        the stated size on the procedural world.
     """
 
     static_px: float = 0.5
@@ -70,7 +72,7 @@ class EpipolarOptions:
     min_inliers: float = 0.4
     min_in_front: float = 0.7
     max_matches: int = 20_000
-    area: float = 64.0
+    cell: float = 40.0
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,12 @@ class RelativePose:
     inliers: (N,) bool, matches that agree with the model of this kind.
     covariance: (6, 6) of (t, rotation vector), order x y z rot_x rot_y rot_z, in image 1's camera:
         true R = exp(rotation vector) R. Rank 5 when general: t has no length. Without translation
-        its block is the identity (nothing known); degenerate: all of it.
+        its block is the identity (nothing known); degenerate: all of it. It covers the noise of
+        the matches, not errors that they share, as those of the calibration.
     parallax_px: median distance over the inliers that the rotation R alone leaves unexplained.
     rotation_px: the same for the rotation that explains most.
-    noise_px: robust standard deviation of the matches about the model, one axis, at weight 1.
+    noise_px: robust standard deviation of the matches about the model, one axis, of a match of
+        typical weight (the weighted median of the weights).
     planar: one plane explains nearly all matches.
     alternative: another pose (R, t) that explains them as well (a plane seen twice); decide by
         other knowledge, such as the motion before. None if there is none.
@@ -135,19 +139,23 @@ def relative_pose(
     if used.sum() < settings.min_matches:
         return _unknown(len(target))
     rays = np.column_stack([target[used], np.ones(used.sum())]) @ np.linalg.inv(first).T
-    matches = Matches(rays, source[used], second, w[used] / w[used].max())
-    found = _pose(matches, None if guess is None else np.asarray(guess, np.float64), settings)
+    matches = Matches(rays, source[used], second, w[used] / weighted_median(w[used], w[used]))
+    cells = len(np.unique(np.floor(target[used] / settings.cell), axis=0))
+    start = None if guess is None else np.asarray(guess, dtype=np.float64)
+    found = _pose(matches, cells, start, settings)
     inliers = np.zeros(len(target), dtype=bool)
     inliers[used] = found.inliers
     return RelativePose(**{**vars(found), "inliers": inliers})
 
 
-def _pose(everything: Matches, guess: Array | None, options: EpipolarOptions) -> RelativePose:
+def _pose(
+    everything: Matches, cells: int, guess: Array | None, options: EpipolarOptions
+) -> RelativePose:
     draw = np.random.default_rng(0)
     matches = _part(everything, options.max_matches, draw)
     motion = np.linalg.norm(rotation_errors(np.eye(3), everything), axis=1)
     if _quantile(motion, everything.weights, 0.75) < options.static_px:
-        return _static(everything, motion, options)
+        return _static(everything, motion, cells, options)
     few = _part(matches, SAMPLED, draw)
     turn = refine_rotation(rotation_start(few), matches, 5)
     fit, alternative, planar = _best(few, matches, turn.R, guess)
@@ -165,7 +173,7 @@ def _pose(everything: Matches, guess: Array | None, options: EpipolarOptions) ->
     if excess < max(options.parallax_px, options.parallax_sigmas * fit.sigma):
         covariance = np.eye(6)
         covariance[3:, 3:] = np.linalg.pinv(turn.information)
-        covariance[3:, 3:] *= _repeated(matches, everything, options)
+        covariance[3:, 3:] *= max(1.0, len(matches.rays) / cells)
         agree = rest * np.sqrt(everything.weights / 2) <= INLIER_SIGMAS * turn.sigma
         return RelativePose(
             turn.R, np.zeros(3), agree, covariance, shown, shown, turn.sigma, "rotation"
@@ -180,7 +188,7 @@ def _pose(everything: Matches, guess: Array | None, options: EpipolarOptions) ->
         fit.R,
         fit.t,
         inliers,
-        _covariance(fit, _repeated(matches, everything, options)),
+        _covariance(fit, max(1.0, len(matches.rays) / cells)),
         parallax,
         shown,
         fit.sigma,
@@ -222,7 +230,7 @@ def _judged(fit: PoseFit, matches: Matches, sigma: float) -> float:
     near = np.linalg.norm(rotation_errors(fit.R, matches), axis=1) < INLIER_SIGMAS * sigma
     counted = _agreeing(fit, matches, sigma) & ~near
     front = in_front(fit.R, fit.t, matches)[counted].mean() if counted.any() else 1.0
-    return robust_cost(errors, matches.weights, sigma) + 4.0 * float(min(front, 1 - front))
+    return robust_cost(errors, matches.weights, sigma) + float(min(front, 1 - front))
 
 
 def _agreeing(fit: PoseFit, matches: Matches, sigma: float) -> BoolArray:
@@ -250,20 +258,23 @@ def _differ(first: PoseFit, second: PoseFit) -> bool:
     return bool(apart > np.deg2rad(5) or turned > np.deg2rad(1))
 
 
-def _covariance(fit: PoseFit, area: float) -> Array:
-    """(6, 6) of (t, rotation vector) from the information (5, 5) of (rotation vector, basis)."""
-    inner = np.linalg.pinv(fit.information, hermitian=True) * area
+def _covariance(fit: PoseFit, repeated: float) -> Array:
+    """(6, 6) of (t, rotation vector) from the information (5, 5) of (rotation vector, basis).
+
+    repeated: how many of the matches of the fit count as one.
+    """
+    inner = np.linalg.pinv(fit.information, hermitian=True) * repeated
     lift = np.zeros((6, 5))
     lift[:3, 3:] = fit.basis
     lift[3:, :3] = np.eye(3)
     return np.asarray(lift @ inner @ lift.T)
 
 
-def _static(matches: Matches, motion: Array, options: EpipolarOptions) -> RelativePose:
+def _static(matches: Matches, motion: Array, cells: int, options: EpipolarOptions) -> RelativePose:
     few = _part(matches, SAMPLED, np.random.default_rng(0))
     turn = refine_rotation(np.eye(3), few)
     covariance = np.eye(6)
-    covariance[3:, 3:] = np.linalg.pinv(turn.information) * _repeated(few, matches, options)
+    covariance[3:, 3:] = np.linalg.pinv(turn.information) * max(1.0, len(few.rays) / cells)
     middle = weighted_median(motion, matches.weights)
     inliers = motion <= max(options.static_px, INLIER_SIGMAS * np.sqrt(2) * turn.sigma)
     return RelativePose(
@@ -281,11 +292,6 @@ def _part(matches: Matches, count: int, draw: np.random.Generator) -> Matches:
     if len(matches.rays) <= count:
         return matches
     return matches.subset(np.sort(draw.choice(len(matches.rays), count, replace=False)))
-
-
-def _repeated(used: Matches, everything: Matches, options: EpipolarOptions) -> float:
-    """How many of the matches of a fit count as one, their errors being alike."""
-    return max(1.0, options.area * len(used.rays) / len(everything.rays))
 
 
 def _quantile(values: Array, weights: Array, share: float) -> float:

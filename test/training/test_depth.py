@@ -10,15 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from torch import Tensor
 
+from zeroco_ros.cli import main
 from zeroco_ros.croco.checkpoint import save_croco
 from zeroco_ros.croco.model import CroCo, CrocoConfig
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.checkpoint import load_head, save_head
 from zeroco_ros.heads.depth import DepthMap
 from zeroco_ros.heads.recurrent import RecurrentConfig, RecurrentHead
-from zeroco_ros.training.depth_export import export_depth
 from zeroco_ros.training.depth_holdout import depth_errors, sigma_factor
 from zeroco_ros.training.depth_losses import depth_loss, dissimilarity, reprojection
 from zeroco_ros.training.depth_pairs import (
@@ -189,11 +190,13 @@ def test_learning_lowers_loss_and_error(
 
 
 def test_a_run_resumes_and_is_exported(backbone: str, tmp_path: Path) -> None:
+    """By the command itself: a run of three steps, its checkpoint, weights file and card."""
     recipe = replace(small(load_depth_recipe("depth_tiny")), steps=3, log_every=1)
-    options = DepthRunOptions(
-        tmp_path, backbone=backbone, flow="none", held_out=1, progress=False, command="zeroco"
-    )
-    assert train_depth(recipe, options).step == 3
+    file = tmp_path / "recipe.yaml"
+    file.write_text(yaml.safe_dump(json.loads(json.dumps(recipe.to_dict()))), encoding="utf-8")
+    words = ["train", "depth", "--out", str(tmp_path), "--config", str(file), "--held-out", "1"]
+    assert main([*words, "--backbone", backbone, "--flow", "none"]) == 0
+    options = DepthRunOptions(tmp_path, backbone=backbone, flow="none", progress=False)
     with pytest.raises(ConfigError, match="continue it with --resume"):
         train_depth(recipe, options)
     with pytest.raises(ConfigError, match="another recipe"):
@@ -202,7 +205,6 @@ def test_a_run_resumes_and_is_exported(backbone: str, tmp_path: Path) -> None:
     resumed.resume()
     assert resumed.step == 3 and resumed.pairs == 12
     weights = tmp_path / "depth.safetensors"
-    export_depth(tmp_path, weights, backbone=backbone, flow="none", calibration_pairs=1)
     loaded = load_head(weights)
     assert loaded.kind == "depth" and loaded.metadata["sigma_factor"] > 0
     assert loaded.metadata["training"]["steps"] == 3
@@ -241,8 +243,10 @@ def test_a_flow_head_sees_for_it(backbone: str, tmp_path: Path) -> None:
 
 
 def test_recipes() -> None:
-    recipe = load_depth_recipe(DEFAULT_DEPTH_RECIPE)
-    assert depth_recipe_from(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    for name in ("depth", "depth_tiny", "depth_reprojection"):
+        recipe = load_depth_recipe(name)
+        assert depth_recipe_from(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    assert load_depth_recipe(DEFAULT_DEPTH_RECIPE) == load_depth_recipe("depth")
     for values, said in (
         ({"data": {"sizes": [[100, 128]]}}, "multiples of 16"),
         ({"data": {"world": {"homographies": 0.5}}}, "shows? no depth"),

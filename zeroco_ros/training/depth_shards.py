@@ -89,7 +89,7 @@ class DepthSource:
     """Samples for every step, from shards that a background process renders.
 
     networks: backbone and flow head of that process's `Observer`. Use as a context manager; the
-    process ends with it.
+    process ends with it. Raises ConfigError for a batch that the team cannot share.
     """
 
     def __init__(
@@ -101,6 +101,11 @@ class DepthSource:
         step: int,
         team: Team,
     ) -> None:
+        if recipe.optimizer.batch % team.size:
+            raise ConfigError(
+                f"optimizer.batch {recipe.optimizer.batch} for {team.size} processes: "
+                "a multiple of their number is needed"
+            )
         self.team, self.recipe, self.folder = team, recipe, folder
         folder.mkdir(parents=True, exist_ok=True)
         context = multiprocessing.get_context("spawn")
@@ -145,7 +150,7 @@ class DepthSource:
         numbers = [n for n in range(oldest, newest + 1) if n % kinds == kind]
         rng = np.random.default_rng([recipe.seed, 8, step, self.team.rank])
         samples = []
-        for _ in range(recipe.optimizer.batch):
+        for _ in range(recipe.optimizer.batch // self.team.size):
             shard = self.shard(int(rng.choice(numbers)))
             pair, side = int(rng.integers(recipe.data.shard)), int(rng.integers(2))
             samples.append((shard, pair, side))

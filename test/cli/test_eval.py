@@ -213,3 +213,55 @@ def test_a_damaged_pair_is_named(data: Path, capsys: pytest.CaptureFixture[str])
     (data / "b_img2.png").write_bytes(b"broken")
     assert cli.main(["eval", "flow", "--data", str(data), "--methods", "zero"]) == 2
     assert "b_img2.png" in capsys.readouterr().err
+
+
+def test_depth_on_rendered_sequences(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    monkeypatch.setattr("zeroco_ros.commands.eval_procedural.SEQUENCE_SIZE", (96, 128))
+    out = tmp_path / "out"
+    command = "eval depth --dataset procedural --sets world-walk,world-static --frames 5"
+    assert cli.main([*command.split(), "--methods", "dis,constant", "-o", str(out)]) == 0
+    assert sorted(path.name for path in out.iterdir()) == [
+        f"depth.{k}" for k in ("json", "md", "png")
+    ]
+    report = json.loads((out / "depth.json").read_text())
+    walk, static = report["sequences"]
+    assert (walk["name"], static["name"]) == ("world-walk", "world-static")
+    assert set(walk["methods"]) == {"dis, given poses", "dis, estimated poses", "constant"}
+    assert walk["methods"]["dis, given poses"]["depth"]["coverage"] > 0.9
+    assert static["methods"]["dis, given poses"]["depth"]["coverage"] < 0.1
+    page, printed = (out / "depth.md").read_text(), capsys.readouterr().out
+    assert "(depth.png)" in page and "| world-walk | constant |" in page
+    assert "world-static" in printed and "AbsRel" in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("", ["--data", "missing"]),
+        ("--dataset hpatches", ["hpatches", "procedural"]),
+        ("--data .", ["no posed sequence", "7-Scenes"]),
+        ("--dataset procedural --frames 0", ["--frames", "0"]),
+        ("--dataset procedural --sets kitchen", ["kitchen", "world-walk"]),
+        ("--dataset procedural --methods sift", ["sift", "geometric", "constant"]),
+        ("--dataset procedural --poses mine", ["--poses", "mine"]),
+    ],
+)
+def test_wrong_options_of_depth(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: str,
+    told: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        code = cli.main(["eval", "depth", "--methods", "constant", *options.split()])
+    except SystemExit as end:  # argparse's own way
+        code = end.code
+    captured = capsys.readouterr()
+    assert code == 2 and captured.out == "" and captured.err.count("\n") == 1
+    for word in told:
+        assert word in captured.err

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "stream": {"errors"},
     "bag": {"errors", "media"},
     "sequence": {"errors", "media", "geometry", "bag"},
-    "evaluation": _STUDIO,
+    "evaluation": _STUDIO | {"bag", "sequence"},
     "training": _STUDIO,
     "ros": _STUDIO | {"stream", "bag"},
     "demo": _STUDIO | {"stream", "bag", "ros", "evaluation", "training", "sequence"},

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from zeroco_ros.commands import eval_depth
 from zeroco_ros.commands.eval_files import run_facts, write_json, write_page, write_picture
+from zeroco_ros.commands.eval_options import listed, named_sets
 from zeroco_ros.errors import ConfigError
 
-HELP = "accuracy, robustness and confidence on data with ground truth, beside classical methods"
+HELP = "flow and depth on data with ground truth, beside classical methods"
 DESCRIPTION = """\
 `zeroco eval flow --data DIR` scores flow methods side by side: AEPE and PCK 1, 3, 5
 on the visible pixels, ratio to OpenCV's DIS, time, memory, rank quality and
@@ -21,20 +23,26 @@ calibration of the confidence.
 compresses the second image more and more: error curves as table and picture.
 `zeroco eval confidence --data DIR -o OUT` compares the confidence with what is right:
 reliability diagrams, calibration error, Brier score, sparsification.
+`zeroco eval depth --data DIR` streams posed sequences frame by frame: depth errors with
+given and estimated poses, calibration of sigma, errors of the trajectory, time.
 
-Methods: the presets (fast, default, accurate, paper); parts of `default`: coarse (without
+Methods of flow: the presets (fast, default, accurate, paper); parts of `default`: coarse (without
 learned head and refinement), coarse-dis (without learned head), head (without
 refinement); dis and farneback (OpenCV), sift (a homography through SIFT matches),
-zero (no motion).
+zero (no motion). Of depth: geometric, learned, fused (modes of the preset default), fast,
+accurate (presets); dis (two views by OpenCV), constant.
 DIR may hold flow/, homography/ and stereo/ folders as the developers' evaluation data
 does, pairs NAME_img1.png, NAME_img2.png, NAME_flow.flo (and NAME_visible.png, 255 where
 to score), the HPatches sequences, or ETH3D with info_ETH3D_files/.
 --dataset names what is looked for: auto (whatever DIR holds), hpatches, hpatches-240,
-eth3d, procedural (held-out pairs of the training world; needs no DIR), or several."""
+eth3d, procedural (held-out pairs of the training world; needs no DIR), or several.
+For depth DIR holds bags with camera_info and poses, 7-Scenes or KITTI odometry folders, or
+RGB-D pairs, also below bags/ and rgbd/; --dataset is auto, procedural or both."""
 _METHODS = {
     "flow": "default,fast,accurate,coarse,dis,farneback,sift",
     "robustness": "default,dis",
     "confidence": "default,fast,accurate,coarse",
+    "depth": eval_depth.METHODS,
 }
 _THREADS = (1, 2)  # of the time and memory table
 
@@ -48,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--methods", metavar="A,B", help="methods side by side (default: depends on what)")
     add("--sets", metavar="A,B", help="only these sets (default: all that DIR has)")
     add("--pairs", type=int, metavar="N", help="at most N pairs of each set (robustness: 2)")
+    add("--frames", type=int, metavar="N", help="depth: the first N frames of each sequence")
+    add(
+        "--poses",
+        choices=("given", "estimated", "both"),
+        default="both",
+        help="depth: whose poses are used (default: both, side by side)",
+    )
     add("--changes", metavar="A,B", help="robustness: only these changes (default: all)")
     add("--weights", default="default", metavar="NAME|FILE", help="default: default")
     add("--head", metavar="NAME|FILE", help="another learned head (default: the preset's)")
@@ -57,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--out", metavar="DIR", help="write WHAT.json, WHAT.md and WHAT.png there")
     add("--json", metavar="FILE", help="write everything that was measured as JSON")
     add("--markdown", metavar="FILE", help="write the table as a page")
-    add("--picture", metavar="FILE", help="robustness, confidence: write the curves as PNG")
+    add("--picture", metavar="FILE", help="all but flow: write the curves or paths as PNG")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,9 +80,12 @@ def run(args: argparse.Namespace) -> int:
     from zeroco_ros.evaluation.methods import make_method
 
     _complete(args)
-    names, sets = _names(args), _sets(args)
+    names = _names(args)
     if args.threads is not None:
         _limit_threads(args.threads)
+    if args.what == "depth":
+        return eval_depth.run_depth(args, names, _progress)
+    sets = _sets(args)
     model = args.weights, args.device, args.threads, args.head
     methods = [make_method(name, *model) for name in names]
     return {"flow": _flow, "robustness": _robustness, "confidence": _confidence}[args.what](
@@ -120,7 +138,7 @@ def _robustness(args: argparse.Namespace, sets: list[Any], methods: list[Any]) -
         estimates,
     )
 
-    chosen = _listed(args.changes, "--changes") if args.changes else list(PERTURBATIONS)
+    chosen = listed(args.changes, "--changes") if args.changes else list(PERTURBATIONS)
     unknown = [name for name in chosen if name not in PERTURBATIONS]
     if unknown:
         known = ", ".join(PERTURBATIONS)
@@ -169,7 +187,7 @@ def _complete(args: argparse.Namespace) -> None:
         if args.what != "flow":
             args.picture = args.picture or str(folder / f"{args.what}.png")
     if args.picture and args.what == "flow":
-        raise ConfigError("--picture belongs to robustness and confidence: flow is a table")
+        raise ConfigError("--picture belongs to robustness, confidence, depth: flow is a table")
     if args.picture:
         from zeroco_ros.evaluation.plots import check_plotting
 
@@ -184,13 +202,14 @@ def _complete(args: argparse.Namespace) -> None:
 
 
 def _names(args: argparse.Namespace) -> list[str]:
-    from zeroco_ros.evaluation.methods import NAMES
+    from zeroco_ros.evaluation import depth_methods, methods
 
+    known = depth_methods.NAMES if args.what == "depth" else methods.NAMES
     text = _METHODS[args.what] if args.methods is None else args.methods
-    names = _listed(text, "--methods")
+    names = listed(text, "--methods")
     for name in names:
-        if name not in NAMES:
-            raise ConfigError(f"unknown method {name!r}: use some of {', '.join(NAMES)}")
+        if name not in known:
+            raise ConfigError(f"unknown method {name!r}: use some of {', '.join(known)}")
     return names
 
 
@@ -199,7 +218,7 @@ def _sets(args: argparse.Namespace) -> list[Any]:
     from zeroco_ros.commands.eval_procedural import procedural_sets
     from zeroco_ros.evaluation.datasets import DATASETS, fewer, find_sets
 
-    kinds = _listed(args.dataset, "--dataset")
+    kinds = listed(args.dataset, "--dataset")
     unknown = [kind for kind in kinds if kind not in (*DATASETS, "procedural")]
     if unknown:
         known = ", ".join((*DATASETS, "procedural"))
@@ -212,20 +231,7 @@ def _sets(args: argparse.Namespace) -> list[Any]:
             raise ConfigError("--data is missing: give the folder of the evaluation data")
         else:
             sets += find_sets(args.data, dataset=kind)
-    if args.sets:
-        wanted, known = _listed(args.sets, "--sets"), [one.name for one in sets]
-        absent = [name for name in wanted if name not in known]
-        if absent:
-            raise ConfigError(f"unknown set {', '.join(absent)}: there are {', '.join(known)}")
-        sets = [one for one in sets if one.name in wanted]
-    return [fewer(one, args.pairs) for one in sets]
-
-
-def _listed(text: str, option: str) -> list[str]:
-    names = list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    if not names:
-        raise ConfigError(f"{option} is empty: give names separated by commas")
-    return names
+    return [fewer(one, args.pairs) for one in named_sets(sets, args.sets)]
 
 
 def _limit_threads(threads: int) -> None:

@@ -39,7 +39,7 @@ def curves_picture(curves: Sequence[Curve]) -> bytes:
         for chosen in panels.values()
         for start in range(0, len(chosen), COLUMNS)
     ]
-    figure, axes = _figure(len(rows), max(map(len, rows)), 2.7, 2.3)
+    figure, axes = new_figure(len(rows), max(map(len, rows)), 2.7, 2.3)
     for row, chosen in zip(axes, rows, strict=True):
         for axis in row[len(chosen) :]:
             axis.set_axis_off()
@@ -49,7 +49,7 @@ def curves_picture(curves: Sequence[Curve]) -> bytes:
         row[0].set_ylabel("AEPE px")
     handles, labels = axes[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=len(names), frameon=False)
-    return _png(figure)
+    return as_png(figure)
 
 
 def _curve_panel(axis: Any, curve: Curve, names: Sequence[str]) -> None:
@@ -77,7 +77,7 @@ def reliability_picture(counts: Mapping[str, ConfidenceCounts]) -> bytes:
 
     Raises ConfigError without matplotlib.
     """
-    figure, axes = _figure(2, len(counts), 2.8, 2.2, ratios=(3, 1))
+    figure, axes = new_figure(2, len(counts), 2.8, 2.2, ratios=(3, 1))
     for column, (name, found) in enumerate(counts.items()):
         upper, lower = axes[0][column], axes[1][column]
         wide, even = found.diagram(), found.diagram(equal_mass=True)
@@ -94,10 +94,10 @@ def reliability_picture(counts: Mapping[str, ConfidenceCounts]) -> bytes:
     axes[0][0].set_ylabel("share within 1/200")
     axes[1][0].set_ylabel("share of pixels")
     axes[0][0].legend(fontsize=7)
-    return _png(figure)
+    return as_png(figure)
 
 
-def _figure(
+def new_figure(
     rows: int, columns: int, width: float, height: float, ratios: Sequence[int] | None = None
 ) -> tuple[Any, Any]:
     """A figure without a window, and its axes as rows of columns."""
@@ -113,7 +113,8 @@ def _figure(
     return figure, grid
 
 
-def _png(figure: Any) -> bytes:
+def as_png(figure: Any) -> bytes:
+    """The figure as a PNG file, the same bytes for the same figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()

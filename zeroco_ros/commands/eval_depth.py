@@ -1,0 +1,62 @@
+"""`zeroco eval depth`: depth, its uncertainty and the trajectory on posed sequences."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+from zeroco_ros.commands.eval_files import run_facts, write_json, write_page, write_picture
+from zeroco_ros.commands.eval_options import listed, named_sets
+from zeroco_ros.errors import ConfigError
+
+METHODS = "geometric,dis,constant"
+Progress = Callable[[int], AbstractContextManager[Callable[[str], None]]]
+
+
+def run_depth(args: argparse.Namespace, names: list[str], progress: Progress) -> int:
+    """Evaluate the methods named on the sequences of the options; print and write the tables."""
+    from zeroco_ros.evaluation.depth_evaluate import evaluate_depth
+    from zeroco_ros.evaluation.depth_methods import depth_methods
+    from zeroco_ros.evaluation.depth_plots import trajectories_picture
+    from zeroco_ros.evaluation.depth_report import as_json, as_markdown, as_text
+
+    sequences = chosen_sequences(args)
+    methods = depth_methods(
+        names,
+        args.poses,
+        weights=args.weights,
+        device=args.device,
+        threads=args.threads,
+        head=args.head,
+    )
+    with progress(sum(map(len, sequences)) * len(methods)) as advance:
+        results = evaluate_depth(sequences, methods, advance)
+    print(as_text(results))
+    facts = run_facts(args)
+    write_json(args, as_json(results, methods, facts))
+    write_picture(args, lambda: trajectories_picture(results))
+    write_page(args, lambda picture: as_markdown(results, methods, facts, picture))
+    return 0
+
+
+def chosen_sequences(args: argparse.Namespace) -> list[Any]:
+    """The sequences that --data, --dataset and --sets name, --frames of each at most."""
+    from zeroco_ros.commands.eval_procedural import procedural_sequences
+    from zeroco_ros.evaluation.sequences import find_sequences, shorter
+
+    if args.frames is not None and args.frames < 1:
+        raise ConfigError(f"--frames is {args.frames}: give a whole number from 1")
+    kinds = listed(args.dataset, "--dataset")
+    unknown = [kind for kind in kinds if kind not in ("auto", "procedural")]
+    if unknown:
+        raise ConfigError(
+            f"--dataset of depth is {', '.join(unknown)}: use auto, procedural, or both"
+        )
+    found = procedural_sequences() if "procedural" in kinds else []
+    if "auto" in kinds:
+        if not args.data:
+            raise ConfigError("--data is missing: give the folder of the evaluation data")
+        found += find_sequences(args.data)
+    return [shorter(one, args.frames) for one in named_sets(found, args.sets)]

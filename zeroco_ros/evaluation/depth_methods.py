@@ -1,0 +1,129 @@
+"""What can be compared: this package's depth in its modes and presets, and plain methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.estimate.depth_config import DepthConfig, DepthMode, depth_preset
+from zeroco_ros.evaluation.depth_source import DepthAnswer, DepthMethod, DepthSource, PoseUse
+from zeroco_ros.geometry.camera import Camera
+
+if TYPE_CHECKING:
+    from zeroco_ros.estimate.depth_stream import DepthStream
+    from zeroco_ros.estimate.flow import FlowEstimator
+    from zeroco_ros.evaluation.shared_flow import SharedFlow
+
+Array = npt.NDArray[np.float64]
+
+# Name -> preset, mode and words.
+OURS: dict[str, tuple[str, DepthMode, str]] = {
+    "geometric": ("default", "geometric", "preset default: flow to key frames, triangulated"),
+    "fast": ("fast", "geometric", "preset fast"),
+    "accurate": ("accurate", "geometric", "preset accurate"),
+    "learned": ("default", "learned", "mode learned: the depth head on two frames"),
+    "fused": ("default", "fused", "mode fused: geometric and learned by inverse variance"),
+}
+CLASSICAL = {
+    "dis": "OpenCV's DIS flow to the frame 3 before, triangulated; without given poses to the "
+    "last of every 3 frames, with OpenCV's essential matrix (USAC MAGSAC)",
+    "constant": "the same depth everywhere",
+}
+NAMES = (*OURS, *CLASSICAL)
+POSES = ("given", "estimated", "both")
+LOST = ("lost", "starting")  # states without a pose of their own
+
+
+def depth_methods(
+    names: Sequence[str],
+    poses: str = "both",
+    *,
+    weights: str | Path = "default",
+    device: str = "auto",
+    threads: int | None = None,
+    head: str | None = None,
+) -> list[DepthMethod]:
+    """Methods by name, some of `NAMES`, each with given poses, with estimated ones, or both.
+
+    `constant` knows of no poses and is there once. The methods share their flow; weights, device,
+    threads and head (another learned flow head) are for it. Raises ConfigError for other names,
+    WeightsError and BackendError as DepthEstimator does.
+    """
+    if poses not in POSES:
+        raise ConfigError(f"unknown poses {poses!r}: use one of {', '.join(POSES)}")
+    uses: list[PoseUse] = ["given", "estimated"] if poses == "both" else [cast(PoseUse, poses)]
+    flows: dict[str, SharedFlow] = {}
+    methods = []
+    for name in names:
+        if name in OURS:
+            config = _configuration(name, head)
+            if OURS[name][0] not in flows:
+                flows[OURS[name][0]] = _flow(config, weights, device, threads)
+            methods += [_ours(name, config, use, flows[OURS[name][0]]) for use in uses]
+        elif name in CLASSICAL:
+            methods += _classical(name, uses)
+        else:
+            raise ConfigError(f"unknown method {name!r}: use some of {', '.join(NAMES)}")
+    return methods
+
+
+def _configuration(name: str, head: str | None) -> DepthConfig:
+    preset, mode, _ = OURS[name]
+    config = replace(depth_preset(preset), mode=mode)
+    if head is not None:
+        config = replace(config, flow=replace(config.flow_config, head=head))
+    return config
+
+
+def _flow(
+    config: DepthConfig, weights: str | Path, device: str, threads: int | None
+) -> SharedFlow:
+    from zeroco_ros.estimate.flow import FlowEstimator
+    from zeroco_ros.evaluation.shared_flow import SharedFlow
+
+    return SharedFlow(
+        FlowEstimator(config.flow_config, weights=weights, device=device, threads=threads)
+    )
+
+
+def _ours(name: str, config: DepthConfig, use: PoseUse, flow: SharedFlow) -> DepthMethod:
+    from zeroco_ros.estimate.depth import DepthEstimator
+
+    estimator = DepthEstimator.from_flow(cast("FlowEstimator", flow), config)
+    about = f"this package, {OURS[name][2]}"
+
+    def start(camera: Camera) -> DepthSource:
+        return StreamSource(estimator.stream(camera))
+
+    return DepthMethod(name, about, use, start, flow.take_credit)
+
+
+def _classical(name: str, uses: Sequence[PoseUse]) -> list[DepthMethod]:
+    from zeroco_ros.evaluation.classical_depth import ConstantDepth, TwoViewDepth
+
+    if name == "constant":
+        return [DepthMethod(name, CLASSICAL[name], "none", ConstantDepth)]
+    return [DepthMethod(name, CLASSICAL[name], use, TwoViewDepth) for use in uses]
+
+
+class StreamSource:
+    """A DepthStream, used exactly as the node uses it."""
+
+    def __init__(self, stream: DepthStream) -> None:
+        self._stream = stream
+
+    def push(
+        self, image: npt.NDArray[np.uint8], stamp_ns: int, pose: Array | None
+    ) -> DepthAnswer | None:
+        """As DepthSource.push."""
+        found = self._stream.push(image, stamp_ns, pose)
+        if found is None:
+            return None
+        own = None if found.state in LOST else found.pose
+        return DepthAnswer(found.depth, found.sigma, found.K, own, found.state)

@@ -1,0 +1,164 @@
+"""Posed sequences in the folder layouts of 7-Scenes and KITTI odometry, and RGB-D pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from zeroco_ros.errors import ConfigError, ImageError
+from zeroco_ros.evaluation.sequences import (
+    Depth,
+    PosedFrame,
+    PosedSequence,
+    measured_depth,
+    resampled_depth,
+)
+from zeroco_ros.geometry.camera import Camera, load_camera
+from zeroco_ros.geometry.transforms import inverse
+from zeroco_ros.media.images import read_image
+from zeroco_ros.sequence.frames import Frame
+from zeroco_ros.sequence.pose_files import read_poses
+
+Array = npt.NDArray[np.float64]
+
+# 7-Scenes: poses and depth belong to the Kinect's depth camera, the color pictures to another one.
+SCENES_DEPTH_K = np.array([[585.0, 0, 320], [0, 585, 240], [0, 0, 1]])
+SCENES_COLOR_K = np.array([[525.0, 0, 320], [0, 525, 240], [0, 0, 1]])
+KITTI_IMAGES = ("image_l", "image_0")  # of the camera that P0 and the poses belong to
+KITTI_SKIP = 10  # frames whose poses are bad
+KITTI_PERIOD_NS = 103_600_000  # the raw recordings' mean
+PERIOD_NS = 33_333_333  # of a Kinect
+PAIR_POSE = "pseudo_T_2_from_1.txt"
+# Image, depth file, meters per stored step (None: stored in meters), K of the whole data set.
+PAIRS = (
+    ("{}.png", "{}_depth.png", 1 / 5000, (520.9, 521.0, 325.1, 249.7)),  # TUM freiburg2
+    ("image{}.png", "depth{}.npy", None, (320.0, 320.0, 320.0, 240.0)),  # TartanAir
+)
+
+
+def _holds_scenes(folder: Path) -> bool:
+    return next(folder.glob("frame-*.pose.txt"), None) is not None
+
+
+def scenes_sequence(folder: Path) -> PosedSequence:
+    """7-Scenes (Shotton et al., CVPR 2013): frame-N.color.{jpg,png}, .depth.png, .pose.txt.
+
+    Poses and depth are the depth camera's. The pictures are another camera's that stands beside
+    it, is not calibrated in the data set and is close to `SCENES_COLOR_K`: its pixels get the
+    depth of the ray of the same direction. What is between the two cameras stays as an error.
+    """
+    files = [file for kind in ("jpg", "png") for file in folder.glob(f"frame-*.color.{kind}")]
+    files.sort(key=lambda file: file.name)
+    if not files:
+        raise ImageError(f"{folder} has frame-N.pose.txt, but no frame-N.color.jpg or .png")
+    poses = read_poses(folder)
+    height, width = read_image(files[0]).shape[:2]
+    camera = Camera(640, 480, SCENES_COLOR_K).resized(width, height)
+
+    def frames() -> Iterator[PosedFrame]:
+        for index, file in enumerate(files):
+            name = file.name.split(".")[0]
+            image, stamp = read_image(file), index * PERIOD_NS
+            pose = poses.at(Frame(image, stamp, index, name))
+            depth = _scenes_depth(folder / f"{name}.depth.png", camera)
+            yield PosedFrame(name, image, stamp, pose, depth)
+
+    about = "7-Scenes, depth measured by a Kinect beside the camera, poses by KinectFusion"
+    return PosedSequence(folder.resolve().name, about, len(files), camera, frames)
+
+
+def _scenes_depth(path: Path, camera: Camera) -> Depth | None:
+    if not path.is_file():
+        return None
+    stored = _stored(path)
+    own = Camera(640, 480, SCENES_DEPTH_K).resized(stored.shape[1], stored.shape[0])
+    size = camera.height, camera.width
+    return resampled_depth(measured_depth(stored), own.K, camera.K, size)
+
+
+def _holds_kitti(folder: Path) -> bool:
+    images = any((folder / name).is_dir() for name in KITTI_IMAGES)
+    return images and (folder / "poses.txt").is_file()
+
+
+def kitti_sequence(folder: Path, skip: int = KITTI_SKIP) -> PosedSequence:
+    """A KITTI odometry folder: image_l (or image_0), calib.txt, poses.txt; no depth.
+
+    skip: frames left out at the start. Frames without a row in poses.txt have no pose.
+    """
+    images = next(folder / name for name in KITTI_IMAGES if (folder / name).is_dir())
+    files = sorted(images.glob("*.png"))[skip:]
+    if not files:
+        raise ImageError(f"{images} has no more than {skip} images, which are skipped: add some")
+    poses = np.loadtxt(folder / "poses.txt", ndmin=2)
+    if poses.shape[1] != 12 or not np.isfinite(poses).all():
+        raise ConfigError(f"{folder / 'poses.txt'} has not 12 finite numbers in each row")
+    height, width = read_image(files[0]).shape[:2]
+    camera = load_camera(folder / "calib.txt", size=(width, height))
+
+    def frames() -> Iterator[PosedFrame]:
+        for index, file in enumerate(files, skip):
+            pose = None
+            if index < len(poses):
+                pose = np.vstack([poses[index].reshape(3, 4), [0, 0, 0, 1]])
+            yield PosedFrame(file.stem, read_image(file), index * KITTI_PERIOD_NS, pose, None)
+
+    about = f"KITTI odometry, poses by GPS and inertial unit; the first {skip} frames left out"
+    return PosedSequence(folder.resolve().name, about, len(files), camera, frames)
+
+
+def _holds_pair(folder: Path) -> bool:
+    return (folder / PAIR_POSE).is_file()
+
+
+def pair_sequence(folder: Path) -> PosedSequence:
+    """Two frames with depth and the motion between them, of TUM RGB-D or TartanAir."""
+    matrix = np.loadtxt(folder / PAIR_POSE)
+    if matrix.shape != (4, 4):
+        raise ConfigError(f"{folder / PAIR_POSE} is not a 4x4 matrix")
+    paths, unit, (fx, fy, cx, cy) = _pair_files(folder)
+    height, width = read_image(paths[0][0]).shape[:2]
+    camera = Camera(width, height, np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]]))
+    poses = [np.eye(4), inverse(matrix)]
+
+    def frames() -> Iterator[PosedFrame]:
+        for index, (picture, file) in enumerate(paths):
+            stored = np.load(file, allow_pickle=False) if unit is None else _stored(file)
+            truth = measured_depth(stored, unit or 1.0)
+            image = read_image(picture)
+            yield PosedFrame(picture.stem, image, index * PERIOD_NS, poses[index], truth)
+
+    about = "two frames with depth; the pose between them was fitted to the depth and matches"
+    return PosedSequence(folder.resolve().name, about, 2, camera, frames)
+
+
+def _pair_files(
+    folder: Path,
+) -> tuple[list[tuple[Path, Path]], float | None, tuple[float, float, float, float]]:
+    """(image, depth) of both frames, meters per stored step, and fx, fy, cx, cy."""
+    for image, depth, unit, values in PAIRS:
+        paths = [(folder / image.format(k), folder / depth.format(k)) for k in (1, 2)]
+        if all(path.is_file() for pair in paths for path in pair):
+            return paths, unit, values
+    known = ", ".join(f"{one[0].format(1)} with {one[1].format(1)}" for one in PAIRS)
+    raise ImageError(f"{folder} has {PAIR_POSE}, but not the files of a pair: {known}")
+
+
+def _stored(path: Path) -> npt.NDArray[np.uint16]:
+    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.ndim != 2 or stored.dtype != np.uint16:
+        raise ImageError(f"{path} is not a depth image: expected a PNG of 16 bit, one channel")
+    return np.asarray(stored, dtype=np.uint16)
+
+
+Holds = Callable[[Path], bool]
+Read = Callable[[Path], PosedSequence]
+READERS: tuple[tuple[Holds, Read], ...] = (
+    (_holds_scenes, scenes_sequence),
+    (_holds_kitti, kitti_sequence),
+    (_holds_pair, pair_sequence),
+)

@@ -98,7 +98,7 @@ def train_depth(recipe: DepthRecipe, options: DepthRunOptions) -> DepthTrainer:
             "textures": options.textures is not None,
             "processes": trainer.team.size,
             "backbone": trainer.backbone_sha256,
-            "flow": options.flow if options.flow in ("flow_head", "none") else "a file",
+            "flow": trainer.observer.flow_sha256,
         }
         (options.out / "run.json").write_text(json.dumps(facts), encoding="utf-8")
     sets: dict[str, DepthShard] = {}

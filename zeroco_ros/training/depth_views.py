@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -48,8 +49,11 @@ class Observer:
         self.matcher = CoarseMatcher(loaded)
         self.beta = self.matcher.beta
         self.head: RecurrentHead | None = None
+        self.flow_sha256 = "none"
         if flow != "none":
-            head = load_head(resolve(flow)).head
+            file = resolve(flow)
+            head = load_head(file).head
+            self.flow_sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
             if not isinstance(head, RecurrentHead):
                 raise ConfigError(f"flow head '{flow}': one of kind recurrent, or none")
             self.head = head

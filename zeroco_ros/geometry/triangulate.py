@@ -209,15 +209,13 @@ class _Scene:
     def linear(self, d: FloatArray) -> tuple[FloatArray, ...]:
         """Derivatives of the projection by d, residuals (pixels), whitened squared residuals.
 
-        The latter are inf where the point lies behind or on the view's image plane.
+        Points behind or on the view's image plane are projected from just before it: far away.
         """
-        depth = self.a[2] + d * self.b[2]
-        front = depth > NEAREST
-        scale = 1 / np.where(front, depth, 1)
+        scale = 1 / np.maximum(self.a[2] + d * self.b[2], np.float32(NEAREST))
         pu = (self.a[0] + d * self.b[0]) * scale
         pv = (self.a[1] + d * self.b[1]) * scale
         eu, ev = pu - self.u, pv - self.v
-        squared = np.where(front, (eu * eu + ev * ev) * self.information, np.float32(np.inf))
+        squared = (eu * eu + ev * ev) * self.information
         ju, jv = (self.b[0] - pu * self.b[2]) * scale, (self.b[1] - pv * self.b[2]) * scale
         return ju, jv, eu, ev, squared
 

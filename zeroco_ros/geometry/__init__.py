@@ -1,1 +1,1 @@
-"""Geometry of images: warping by a flow field."""
+"""Geometry: cameras, rigid transforms, relative pose, triangulation, bundle adjustment, points."""

@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError, ImageError
-from . import lens
-from .camera_files import read_camera_file
+from zeroco_ros.errors import ConfigError, ImageError
+from zeroco_ros.geometry import lens
+from zeroco_ros.geometry.camera_files import read_camera_file
 
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]

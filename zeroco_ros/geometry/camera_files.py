@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from ..errors import ConfigError
+from zeroco_ros.errors import ConfigError
 
 FORMATS = (
     "ROS camera_calibration YAML, EuRoC or Kalibr YAML, YAML/JSON with fx fy cx cy [width height "

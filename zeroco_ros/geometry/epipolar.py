@@ -7,14 +7,13 @@ best one is then held against simpler explanations: nothing moved (static), the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError
-from .epipolar_candidates import (
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.geometry.epipolar_candidates import (
     SAMPLED,
     Pose,
     essential_poses,
@@ -23,9 +22,10 @@ from .epipolar_candidates import (
     rotation_poses,
     rotation_start,
 )
-from .epipolar_refinement import (
+from zeroco_ros.geometry.epipolar_refinement import (
     Matches,
     PoseFit,
+    RotationFit,
     epipolar_errors,
     refine_pose,
     refine_rotation,
@@ -33,11 +33,13 @@ from .epipolar_refinement import (
     rotation_errors,
     weighted_median,
 )
-from .transforms import rotation_angle
+from zeroco_ros.geometry.epipolar_result import EpipolarOptions, RelativePose
+from zeroco_ros.geometry.transforms import rotation_angle
+
+__all__ = ["EpipolarOptions", "RelativePose", "relative_pose"]
 
 Array = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-Kind = Literal["general", "rotation", "static", "degenerate"]
 
 # A match counts as agreeing up to this many robust sigmas.
 INLIER_SIGMAS = 3.0
@@ -45,68 +47,6 @@ INLIER_SIGMAS = 3.0
 TELLING = 1.05
 # A plane explains at least this share of the matches.
 PLANAR_SHARE = 0.9
-
-
-@dataclass(frozen=True)
-class EpipolarOptions:
-    """When to believe what; distances in pixels.
-
-    static_px: three quarters of the pixels moved less: nothing moved.
-    parallax_px: the least median parallax, above the noise, that shows a translation.
-    parallax_sigmas: the same in units of the matches' noise.
-    sigma_px: noise above which the matches are not believed to belong together.
-    min_matches, min_inliers, min_in_front: number of matches, share of agreeing ones, share of
-        those in front of both cameras, below which the pose is not believed.
-    max_matches: a random part of more is used for the fit (all are judged).
-    cell: pixels; the errors of neighboring matches of a dense flow are alike, so that all matches
-        within a cell x cell square count as one. Scales the covariance, nothing else. 1 for
-        matches that were found one by one. With the default the flow of this package has errors of
-        the stated size on the procedural world.
-    """
-
-    static_px: float = 0.5
-    parallax_px: float = 0.75
-    parallax_sigmas: float = 1.5
-    sigma_px: float = 5.0
-    min_matches: int = 30
-    min_inliers: float = 0.4
-    min_in_front: float = 0.7
-    max_matches: int = 20_000
-    cell: float = 40.0
-
-
-@dataclass(frozen=True)
-class RelativePose:
-    """The pose T_1_from_0 between two images: X1 = R X0 + s t with an unknown length s > 0.
-
-    kind: "general": R and t hold. "rotation": R holds, the translation is too short to be seen.
-        "static": neither is seen. "degenerate": nothing is known (too few matches, no agreement).
-    R: (3, 3). t: (3,) unit vector; zeros unless kind is "general". R is the identity when static
-        or degenerate.
-    inliers: (N,) bool, matches that agree with the model of this kind.
-    covariance: (6, 6) of (t, rotation vector), order x y z rot_x rot_y rot_z, in image 1's camera:
-        true R = exp(rotation vector) R. Rank 5 when general: t has no length. Without translation
-        its block is the identity (nothing known); degenerate: all of it. It covers the noise of
-        the matches, not errors that they share, as those of the calibration.
-    parallax_px: median distance over the inliers that the rotation R alone leaves unexplained.
-    rotation_px: the same for the rotation that explains most.
-    noise_px: robust standard deviation of the matches about the model, one axis, of a match of
-        typical weight (the weighted median of the weights).
-    planar: one plane explains nearly all matches.
-    alternative: another pose (R, t) that explains them as well (a plane seen twice); decide by
-        other knowledge, such as the motion before. None if there is none.
-    """
-
-    R: Array
-    t: Array
-    inliers: BoolArray
-    covariance: Array
-    parallax_px: float
-    rotation_px: float
-    noise_px: float
-    kind: Kind
-    planar: bool = False
-    alternative: tuple[Array, Array] | None = None
 
 
 def relative_pose(
@@ -145,7 +85,7 @@ def relative_pose(
     found = _pose(matches, cells, start, settings)
     inliers = np.zeros(len(target), dtype=bool)
     inliers[used] = found.inliers
-    return RelativePose(**{**vars(found), "inliers": inliers})
+    return replace(found, inliers=inliers)
 
 
 def _pose(
@@ -159,42 +99,36 @@ def _pose(
     few = _part(matches, SAMPLED, draw)
     turn = refine_rotation(rotation_start(few), matches, 5)
     fit, alternative, planar = _best(few, matches, turn.R, guess)
-    errors = epipolar_errors(fit.R, fit.t, everything)
+    errors = np.abs(epipolar_errors(fit.R, fit.t, everything))
     # A match of weight w has the sigma of the fit over the root of w.
     limit = INLIER_SIGMAS * fit.sigma / np.sqrt(everything.weights)
-    inliers = np.abs(errors) <= limit
-    rest = np.linalg.norm(rotation_errors(turn.R, everything), axis=1)
+    inliers = errors <= limit
     share = float(everything.weights[inliers].sum() / everything.weights.sum())
     if fit.sigma > options.sigma_px or share < options.min_inliers:
         return _unknown(len(inliers))
+    repeated = max(1.0, len(matches.rays) / cells)
+    rest = np.linalg.norm(rotation_errors(turn.R, everything), axis=1)
     shown = weighted_median(rest[inliers], everything.weights[inliers])
     # Noise alone has a median length of sqrt(2 ln 2) sigma in two dimensions.
     excess = np.sqrt(max(shown**2 - 2 * np.log(2) * fit.sigma**2, 0))
     if excess < max(options.parallax_px, options.parallax_sigmas * fit.sigma):
-        covariance = np.eye(6)
-        covariance[3:, 3:] = np.linalg.pinv(turn.information)
-        covariance[3:, 3:] *= max(1.0, len(matches.rays) / cells)
-        agree = rest * np.sqrt(everything.weights / 2) <= INLIER_SIGMAS * turn.sigma
-        return RelativePose(
-            turn.R, np.zeros(3), agree, covariance, shown, shown, turn.sigma, "rotation"
-        )
+        return _rotation(turn, rest, everything.weights, shown, repeated)
     moving = inliers & (rest > limit)
     front = in_front(fit.R, fit.t, everything)
     if moving.any() and front[moving].mean() < options.min_in_front:
         return _unknown(len(inliers))
     own = np.linalg.norm(rotation_errors(fit.R, everything), axis=1)
-    parallax = weighted_median(own[inliers], everything.weights[inliers])
     return RelativePose(
-        fit.R,
-        fit.t,
-        inliers,
-        _covariance(fit, max(1.0, len(matches.rays) / cells)),
-        parallax,
-        shown,
-        fit.sigma,
-        "general",
-        planar,
-        alternative,
+        R=fit.R,
+        t=fit.t,
+        inliers=inliers,
+        covariance=_covariance(fit, repeated),
+        parallax_px=weighted_median(own[inliers], everything.weights[inliers]),
+        rotation_px=shown,
+        noise_px=fit.sigma,
+        kind="general",
+        planar=planar,
+        alternative=alternative,
     )
 
 
@@ -268,6 +202,17 @@ def _covariance(fit: PoseFit, repeated: float) -> Array:
     lift[:3, 3:] = fit.basis
     lift[3:, :3] = np.eye(3)
     return np.asarray(lift @ inner @ lift.T)
+
+
+def _rotation(
+    turn: RotationFit, rest: Array, weights: Array, shown: float, repeated: float
+) -> RelativePose:
+    covariance = np.eye(6)
+    covariance[3:, 3:] = np.linalg.pinv(turn.information) * repeated
+    inliers = rest * np.sqrt(weights / 2) <= INLIER_SIGMAS * turn.sigma
+    return RelativePose(
+        turn.R, np.zeros(3), inliers, covariance, shown, shown, turn.sigma, "rotation"
+    )
 
 
 def _static(matches: Matches, motion: Array, cells: int, options: EpipolarOptions) -> RelativePose:

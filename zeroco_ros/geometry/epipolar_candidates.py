@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from .epipolar_refinement import Matches, refine_rotation
+from zeroco_ros.geometry.epipolar_refinement import Matches, refine_rotation
 
 Array = npt.NDArray[np.float64]
 Pose = tuple[Array, Array]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .transforms import skew, so3_exp
+from zeroco_ros.geometry.transforms import skew, so3_exp
 
 Array = npt.NDArray[np.float64]
 

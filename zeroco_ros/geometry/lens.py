@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from .camera import Camera
+    from zeroco_ros.geometry.camera import Camera
 
 Array = npt.NDArray[np.float64]
 

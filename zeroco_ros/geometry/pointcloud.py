@@ -8,7 +8,7 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError
+from zeroco_ros.errors import ConfigError
 
 FloatArray = npt.NDArray[np.float32]
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial.transform import Rotation
 
-from ..errors import ConfigError
+from zeroco_ros.errors import ConfigError
 
 Array = npt.NDArray[np.float64]
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import ConfigError
+from zeroco_ros.errors import ConfigError
 
 FloatArray = npt.NDArray[np.float32]
 Array = npt.NDArray[np.float64]

@@ -1,0 +1,75 @@
+"""What is asked of, and answered about, the pose between two images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Kind = Literal["general", "rotation", "static", "degenerate"]
+
+
+@dataclass(frozen=True)
+class EpipolarOptions:
+    """When to believe what; distances in pixels.
+
+    static_px: three quarters of the pixels moved less: nothing moved.
+    parallax_px: the least median parallax, above the noise, that shows a translation.
+    parallax_sigmas: the same in units of the matches' noise.
+    sigma_px: noise above which the matches are not believed to belong together.
+    min_matches, min_inliers, min_in_front: number of matches, share of agreeing ones, share of
+        those in front of both cameras, below which the pose is not believed.
+    max_matches: a random part of more is used for the fit (all are judged).
+    cell: pixels; the errors of neighboring matches of a dense flow are alike, so that all matches
+        within a cell x cell square count as one. Scales the covariance, nothing else. 1 for
+        matches that were found one by one. With the default the flow of this package has errors of
+        the stated size on the procedural world.
+    """
+
+    static_px: float = 0.5
+    parallax_px: float = 0.75
+    parallax_sigmas: float = 1.5
+    sigma_px: float = 5.0
+    min_matches: int = 30
+    min_inliers: float = 0.4
+    min_in_front: float = 0.7
+    max_matches: int = 20_000
+    cell: float = 40.0
+
+
+@dataclass(frozen=True)
+class RelativePose:
+    """The pose T_1_from_0 between two images: X1 = R X0 + s t with an unknown length s > 0.
+
+    kind: "general": R and t hold. "rotation": R holds, the translation is too short to be seen.
+        "static": neither is seen. "degenerate": nothing is known (too few matches, no agreement).
+    R: (3, 3). t: (3,) unit vector; zeros unless kind is "general". R is the identity when static
+        or degenerate.
+    inliers: (N,) bool, matches that agree with the model of this kind.
+    covariance: (6, 6) of (t, rotation vector), order x y z rot_x rot_y rot_z, in image 1's camera:
+        true R = exp(rotation vector) R. Rank 5 when general: t has no length. Without translation
+        its block is the identity (nothing known); degenerate: all of it. It covers the noise of
+        the matches, not errors that they share, as those of the calibration.
+    parallax_px: median distance over the inliers that the rotation R alone leaves unexplained.
+    rotation_px: the same for the rotation that explains most.
+    noise_px: robust standard deviation of the matches about the model, one axis, of a match of
+        typical weight (the weighted median of the weights).
+    planar: one plane explains nearly all matches.
+    alternative: another pose (R, t) that explains them as well (a plane seen twice); decide by
+        other knowledge, such as the motion before. None if there is none.
+    """
+
+    R: Array
+    t: Array
+    inliers: BoolArray
+    covariance: Array
+    parallax_px: float
+    rotation_px: float
+    noise_px: float
+    kind: Kind
+    planar: bool = False
+    alternative: tuple[Array, Array] | None = None

@@ -25,6 +25,8 @@ TEMPERATURE = 0.25
 ALIKE, SURFACE = 10.0, 0.1
 # Levels on either side of the peak over which it is averaged.
 PEAK = 2
+# Deviation, over the last level, of what may lie beyond it.
+BEYOND = np.float32(10)
 # Rows at a time, so that a part of the volume stays in the cache.
 BLOCK = 16
 
@@ -77,7 +79,7 @@ def peak(belief: FloatArray, levels: FloatArray) -> tuple[FloatArray, FloatArray
     """Inverse depth and its standard deviation, (h, w) each, from aggregated costs (h, D, w).
 
     levels: (D,) evenly spaced. The mean over the peak's surroundings; the deviation from it over
-    all levels.
+    all levels, or `BEYOND` times the last level where that is the peak.
     """
     value, sigma = np.empty((2, belief.shape[0], belief.shape[2]), dtype=np.float32)
     for row in range(0, len(belief), BLOCK):
@@ -102,7 +104,9 @@ def _peak(belief: FloatArray, levels: FloatArray) -> tuple[FloatArray, FloatArra
     value /= weight
     variance = (second - 2 * value * first) / whole + value * value
     floor = (levels[1] - levels[0]) ** 2 / 12
-    return value, np.sqrt(np.maximum(variance, floor))
+    sigma = np.sqrt(np.maximum(variance, floor))
+    # At the last level what is sought may as well lie beyond.
+    return value, np.where(best[:, 0] == len(levels) - 1, BEYOND * levels[-1], sigma)
 
 
 def upsampled(

@@ -18,6 +18,8 @@ TAIL = 0.7
 SURELY = 1e-4
 # A match is never known better than this, as a share of the longer side (0.3 pixels at 640).
 FINEST = 0.3 / 640
+# A point this near to a view's image plane, over its depth in the reference, is not seen there.
+NEAREST = 1e-3
 # Deviations from which on a view's word just does not count.
 FAR = 3.0
 
@@ -43,45 +45,73 @@ def match_sigma(confidence: FloatArray, longer: float) -> FloatArray:
     return np.maximum(spread, np.float32(FINEST * longer)).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class _Line:
+    """Where points (h, w) are seen by inverse depth d: (a + d b) / (a_z + d b_z)."""
+
+    a: tuple[FloatArray, FloatArray, FloatArray]
+    b: FloatArray
+    x: FloatArray
+    y: FloatArray
+
+
+def _lines(size: tuple[int, int], K: Matrix, K_view: Matrix, T_view_from_ref: Matrix) -> _Line:
+    """a = K_view R K^-1 p and b = K_view t of every pixel p (Hartley and Zisserman, 9.6)."""
+    y = np.arange(size[0], dtype=np.float32)[:, None]
+    x = np.arange(size[1], dtype=np.float32)[None]
+    A = (K_view @ T_view_from_ref[:3, :3] @ np.linalg.inv(K)).astype(np.float32)
+    b = (K_view @ T_view_from_ref[:3, 3]).astype(np.float32)
+    first, second, third = (A[k, 0] * x + A[k, 1] * y + A[k, 2] for k in range(3))
+    return _Line((first, second, third), b, x, y)
+
+
 def vote(
     flow: FloatArray, sigma: FloatArray, K: Matrix, K_view: Matrix, T_view_from_ref: Matrix
 ) -> Vote:
     """Inverse depth from one view's flow (h, w, 2) with sigma (h, w), both in pixels.
 
-    A point at inverse depth d is seen at (a + d b) / (a_z + d b_z), a = K_view R K^-1 p and
-    b = K_view t: the match is projected on that line (Hartley and Zisserman, 12.2). A match off
-    the line by more than its sigma is as much less sure.
+    The match is projected on the epipolar line; one that is off the line by more than its sigma
+    is as much less sure.
     """
-    height, width = flow.shape[:2]
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    A = (K_view @ T_view_from_ref[:3, :3] @ np.linalg.inv(K)).astype(np.float32)
-    b = (K_view @ T_view_from_ref[:3, 3]).astype(np.float32)
-    a = [A[k, 0] * x + A[k, 1] * y + A[k, 2] for k in range(3)]
-    u, v = x + flow[..., 0], y + flow[..., 1]
-    gain_u, gain_v = b[0] - u * b[2], b[1] - v * b[2]
-    right_u, right_v = u * a[2] - a[0], v * a[2] - a[1]
-    length = np.hypot(gain_u, gain_v)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = (gain_u * right_u + gain_v * right_v) / length**2
-        depth = a[2] + value * b[2]
-        aside = np.abs(gain_u * right_v - gain_v * right_u) / (length * depth)
-        spread = np.hypot(sigma, aside) * depth / length
-    good = np.isfinite(value) & np.isfinite(spread) & (depth > 1e-3)
+    value, per_pixel, beside = _projected(flow, K, K_view, T_view_from_ref)
+    with np.errstate(invalid="ignore"):
+        spread = np.hypot(sigma, beside) * per_pixel
+    good = np.isfinite(value) & np.isfinite(spread) & (per_pixel > 0)
     return Vote(
         np.where(good, value, 0).astype(np.float32),
         np.where(good, spread, np.inf).astype(np.float32),
     )
 
 
+def off_line(flow: FloatArray, K: Matrix, K_view: Matrix, T_view_from_ref: Matrix) -> FloatArray:
+    """Pixels (h, w) between each match and its epipolar line; NaN where there is no line."""
+    return _projected(flow, K, K_view, T_view_from_ref)[2]
+
+
+def _projected(
+    flow: FloatArray, K: Matrix, K_view: Matrix, T_view_from_ref: Matrix
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Inverse depth, inverse depth per pixel, and pixels beside the line, (h, w) each."""
+    line = _lines((flow.shape[0], flow.shape[1]), K, K_view, T_view_from_ref)
+    a, b = line.a, line.b
+    u, v = line.x + flow[..., 0], line.y + flow[..., 1]
+    gain_u, gain_v = b[0] - u * b[2], b[1] - v * b[2]
+    right_u, right_v = u * a[2] - a[0], v * a[2] - a[1]
+    length = np.hypot(gain_u, gain_v)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = (gain_u * right_u + gain_v * right_v) / length**2
+        depth = a[2] + value * b[2]
+        depth = np.where(depth > NEAREST, depth, np.nan)
+        beside = np.abs(gain_u * right_v - gain_v * right_u) / (length * depth)
+        return value, depth / length, beside
+
+
 def parallax(value: FloatArray, K: Matrix, K_view: Matrix, T_view_from_ref: Matrix) -> FloatArray:
     """Pixels that a point moves in a view per unit of inverse depth: (h, w), at `value`."""
-    height, width = value.shape
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    A = (K_view @ T_view_from_ref[:3, :3] @ np.linalg.inv(K)).astype(np.float32)
-    b = (K_view @ T_view_from_ref[:3, 3]).astype(np.float32)
-    at = [A[k, 0] * x + A[k, 1] * y + A[k, 2] + b[k] * value for k in range(3)]
-    depth = np.maximum(at[2], np.float32(1e-3))
-    u, v = at[0] / depth, at[1] / depth
+    line = _lines((value.shape[0], value.shape[1]), K, K_view, T_view_from_ref)
+    a, b = line.a, line.b
+    depth = np.maximum(a[2] + b[2] * value, np.float32(NEAREST))
+    u, v = (a[0] + b[0] * value) / depth, (a[1] + b[1] * value) / depth
     return np.asarray(np.hypot(b[0] - u * b[2], b[1] - v * b[2]) / depth, dtype=np.float32)
 
 

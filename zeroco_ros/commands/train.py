@@ -250,6 +250,7 @@ def _command(args: argparse.Namespace) -> str:
         words.append(f"--objectives {args.objectives}")
     paths = ("config", "textures", "init", "data")
     words += [f"--{name} PATH" for name in paths if getattr(args, name, None)]
+    words += ["--resume"] if getattr(args, "resume", False) else []
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if processes > 1:
         words.insert(0, f"torchrun --nproc-per-node {processes} --no-python")
@@ -305,8 +306,8 @@ def _real_depth(args: argparse.Namespace, weights: Path) -> str:
     rows = evaluate_pairs(find_sequences(args.data), flow, LearnedDepth(flow.backend, weights))
     methods = "\n".join(f"- {name}: {text}" for name, text in METHODS.items())
     return (
-        f"`{_command(args)} --resume`. Single pairs of frames, chosen for a parallax near "
-        f"{PARALLAX:.0%} of the image's longer side; all pixels with measured depth, after "
-        "scaling by the ratio of the medians.\n\n"
+        f"`{_command(args)}`. Single pairs of frames,\n"
+        f"chosen for a parallax near {PARALLAX:.0%} of the image's longer side; pixels with\n"
+        "measured depth, after scaling by the ratio of the medians.\n\n"
         f"{methods}\n\n{as_markdown(rows)}"
     )

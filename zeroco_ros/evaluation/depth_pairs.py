@@ -1,7 +1,7 @@
 """The depth head on single pairs of posed sequences, beside triangulation and one depth for all.
 
-Every pair is judged alone, over all pixels with truth, after scaling by the ratio of the medians:
-what a method leaves open counts as its median. Streams are `depth_evaluate`'s business.
+Every pair is judged alone, after scaling by the ratio of the medians. Streams are
+`depth_evaluate`'s business.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ Float = npt.NDArray[np.floating]
 
 PARALLAX = 0.05  # of the image's longer side: what a pair's source is chosen for
 REACH = 10  # frames back that it may be
+SURE = 0.5  # confidence
 SIGMA = 1.0  # pixels, of a match that is triangulated
 METHODS = {
     "learned": "the depth head, relative pose estimated from the flow",
     "learned, given pose": "the same with the true relative pose",
-    "triangulated": "flow of the preset default triangulated with the true pose",
+    "triangulated": "flow of the preset default triangulated with the true pose; pixels without "
+    "an answer have the median",
+    "triangulated, sure": "the same where the flow's confidence is above 0.5, no other pixels",
     "plane": "one depth for all pixels",
 }
 
@@ -50,14 +53,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairRow:
-    """Means over a sequence's pairs. half: AbsRel of the half with the smaller sigma, NaN for a
-    method without one; within: share of pixels whose error is within one sigma.
+    """Means over a sequence's pairs. coverage: share of the pixels with truth that the errors are
+    of; half: AbsRel of the half with the smaller sigma, NaN for a method without one; within:
+    share of pixels whose error is within one sigma.
     """
 
     sequence: str
     method: str
     pairs: int
     parallax: float
+    coverage: float
     abs_rel: float
     delta1: float
     half: float
@@ -146,7 +151,9 @@ def answers(
     found: dict[str, tuple[Float, Float | None]] = {
         name: (1 / one.inverse, one.sigma / one.inverse) for name, one in learned.items()
     }
-    found["triangulated"] = triangulated(pair, match), None
+    depth = triangulated(pair, match)
+    found["triangulated"] = depth, None
+    found["triangulated, sure"] = np.where(match.confidence > SURE, depth, np.nan), None
     found["plane"] = np.ones_like(pair.depth), None
     return found
 
@@ -169,6 +176,7 @@ def _row(sequence: str, method: str, parallax: float, scores: Sequence[FrameScor
         method,
         len(scaled),
         parallax,
+        float(np.mean([one.coverage for one in scores])),
         float(np.mean([one.abs_rel for one in scaled])),
         float(np.mean([one.delta[0] for one in scaled])),
         float(np.mean(halves)) if halves else float("nan"),
@@ -179,15 +187,15 @@ def _row(sequence: str, method: str, parallax: float, scores: Sequence[FrameScor
 def as_markdown(rows: Sequence[PairRow]) -> str:
     """A table, one line per sequence and method."""
     lines = [
-        "| sequence | pairs | parallax, px | method | AbsRel | delta1 | AbsRel, surer half "
-        "| within 1 sigma |",
-        "|---" * 8 + "|",
+        "| sequence | pairs | parallax, px | method | coverage | AbsRel | delta1 "
+        "| AbsRel, surer half | within 1 sigma |",
+        "|---" * 9 + "|",
     ]
     for row in rows:
         half = "" if np.isnan(row.half) else f"{row.half:.3f}"
         within = "" if np.isnan(row.within) else f"{row.within:.2f}"
         lines.append(
             f"| {row.sequence} | {row.pairs} | {row.parallax:.0f} | {row.method} | "
-            f"{row.abs_rel:.3f} | {row.delta1:.3f} | {half} | {within} |"
+            f"{row.coverage:.2f} | {row.abs_rel:.3f} | {row.delta1:.3f} | {half} | {within} |"
         )
     return "\n".join(lines)

@@ -124,9 +124,10 @@ def test_the_report_says_it_all(world: list[WorldFrame], sequence: PosedSequence
 
 def test_a_trajectory_without_depth(world: list[WorldFrame], sequence: PosedSequence) -> None:
     frames = [PosedFrame(f.name, f.image, f.stamp_ns, f.pose, None) for f in sequence]
-    bare = PosedSequence("bare", "no depth", COUNT, sequence.camera, lambda: iter(frames))
-    methods = [_method("b", "estimated", Oracle(world))]
+    bare = PosedSequence("bare", "-", COUNT, sequence.camera, lambda: iter(frames), False)
+    methods = [_method("b", "estimated", Oracle(world)), *depth_methods(["constant"])]
     (result,) = evaluate_depth([bare], methods)
+    assert [run.method.label for run in result.runs] == ["b, estimated poses"]
     assert result.runs[0].depth is None and result.runs[0].trajectory is not None
     page = as_markdown([result], methods, {})
     assert "## Trajectories" in page and "## Depth" not in page

@@ -96,6 +96,7 @@ def test_a_kitti_folder_without_its_first_frames(tmp_path: Path, world: list[Wor
     (sequence,) = find_sequences(tmp_path)
     first, second = sequence
     assert len(sequence) == 2 and first.name == "000010" and first.depth is None
+    assert not sequence.measured
     assert first.pose is not None and first.pose[0, 3] == 10 and second.pose is None
     assert sequence.camera.K[0, 0] == 70
     assert len(kitti_sequence(folder, 0)) == 12
@@ -214,7 +215,7 @@ def test_the_shared_sequences(shared_data: Path) -> None:
         assert (sequence.camera.height, sequence.camera.width) == size
         first = next(iter(sequence))
         assert first.image.shape[:2] == size and first.pose is not None
-        assert (first.depth is not None) == measured
+        assert (first.depth is not None) == measured == sequence.measured
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,8 @@ def evaluate_depth(
     """Stream every sequence through every method and score the answers.
 
     Causal: an answer is taken before the next frame is shown. All methods get a frame before any
-    gets the next one. advance is called before each answer with a text that says which one.
+    gets the next one. Where depth is not measured, only methods that estimate poses take part.
+    advance is called before each answer with a text that says which one.
     Raises what reading the sequence or the method raises.
     """
     return [_evaluate(sequence, methods, advance) for sequence in sequences]
@@ -135,8 +136,9 @@ def evaluate_depth(
 def _evaluate(
     sequence: PosedSequence, methods: Sequence[DepthMethod], advance: Callable[[str], None]
 ) -> SequenceResult:
-    runs = [MethodRun(method) for method in methods]
-    sources = [method.open(sequence.camera) for method in methods]
+    useful = [one for one in methods if sequence.measured or one.poses == "estimated"]
+    runs = [MethodRun(method) for method in useful]
+    sources = [method.open(sequence.camera) for method in useful]
     K = sequence.camera.rectified().K
     for frame in sequence:
         for run, source in zip(runs, sources, strict=True):

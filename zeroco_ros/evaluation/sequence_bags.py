@@ -60,7 +60,9 @@ def bag_sequence(path: Path, topic: str | None = None) -> PosedSequence:
 
     words = f", depth measured on {depth_topic}" if depth_topic else ", no depth"
     about = f"bag, camera {topic}, poses by {poses.words}{words}"
-    return PosedSequence(path.resolve().name, about, count, camera, frames)
+    return PosedSequence(
+        path.resolve().name, about, count, camera, frames, depth_topic is not None
+    )
 
 
 def _poses(sequence: BagSequence) -> Poses:

@@ -108,7 +108,7 @@ def kitti_sequence(folder: Path, skip: int = KITTI_SKIP) -> PosedSequence:
             yield PosedFrame(file.stem, read_image(file), index * KITTI_PERIOD_NS, pose, None)
 
     about = f"KITTI odometry, poses by GPS and inertial unit; the first {skip} frames left out"
-    return PosedSequence(folder.resolve().name, about, len(files), camera, frames)
+    return PosedSequence(folder.resolve().name, about, len(files), camera, frames, False)
 
 
 def _holds_pair(folder: Path) -> bool:

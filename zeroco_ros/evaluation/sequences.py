@@ -41,6 +41,7 @@ class PosedSequence:
     """A named list of frames of one camera. about: what it is and where its truth is from.
 
     count: frames that `frames` yields at most. camera: as the images are, distorted or not.
+    measured: whether depth is known.
     """
 
     name: str
@@ -48,6 +49,7 @@ class PosedSequence:
     count: int
     camera: Camera
     frames: Callable[[], Iterator[PosedFrame]]
+    measured: bool = True
 
     def __len__(self) -> int:
         return self.count

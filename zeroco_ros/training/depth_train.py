@@ -117,7 +117,7 @@ def run_depth_steps(trainer: DepthTrainer, sets: dict[str, DepthShard]) -> None:
     recipe, options = trainer.recipe, trainer.options
     total = recipe.steps if options.minutes is None else None
     bar = tqdm(total=total, disable=not (options.progress and trainer.team.leads), mininterval=2)
-    mean = {"error": 0.0, "total": 0.0}
+    mean: dict[str, float] = {}
     networks = (options.backbone, options.flow)
     pairs = options.out / "pairs"
     with DepthSource(
@@ -130,9 +130,9 @@ def run_depth_steps(trainer: DepthTrainer, sets: dict[str, DepthShard]) -> None:
             trainer.unshared += time.monotonic() - started
             if not trainer.team.leads:
                 continue
-            share = max(0.01, 1 / trainer.step)
-            for name in mean:
-                mean[name] += share * (float(getattr(loss, name).detach()) - mean[name])
+            for name in ("error", "total"):
+                value = float(getattr(loss, name).detach())
+                mean[name] = value + 0.99 * (mean.get(name, value) - value)
             bar.update(trainer.step - bar.n)
             bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
             if trainer.step % recipe.log_every == 0:

@@ -31,8 +31,6 @@ from zeroco_ros.geometry.bundle_adjustment_schur import (
     Damping,
     Step,
     covariances,
-    gradient_of,
-    hessian_of,
     retract,
     solve,
 )
@@ -106,7 +104,7 @@ def test_schur_step_equals_the_dense_gauss_newton_step(case: Case) -> None:
     problem = droid_problem(case.poses, case.depths, case.K, case.edges, *case.seen, 1, True)
     state = State(se3.from_quaternion(case.poses), case.depths.flatten(1))
     linear = Linearizer(problem)(state)
-    H = hessian_of(linear)
+    H = linear.hessian
     damping = Damping(torch.diag(0.1 + 1e-4 * H.diagonal()), case("eta")[0].flatten(1) + 1e-7)
     step = solve(problem, state, linear, damping)
     assert step is not None
@@ -154,7 +152,7 @@ def test_gradient_by_finite_differences(robust: str) -> None:
     problem, state = small_problem(robust=robust)
     linearize = Linearizer(problem)
     linear = linearize(state)
-    found = -torch.cat([gradient_of(linear), linear.slope.flatten()])
+    found = -torch.cat([linear.gradient, linear.slope.flatten()])
     step = 1e-6 * torch.eye(len(found)).double()
     cost = [[linearize(moved(problem, state, s * row)).cost for s in (1, -1)] for row in step]
     numeric = torch.tensor([(up - down) / 2e-6 for up, down in cost]).double()
@@ -166,11 +164,11 @@ def dense(problem: Problem, linear: Linear) -> Tensor:
     """All of the normal matrix, (D + N P, D + N P)."""
     D, (frames, points) = problem.unknowns, linear.curvature.shape
     matrix = torch.zeros(D + frames * points, D + frames * points).double()
-    matrix[:D, :D] = hessian_of(linear)
+    matrix[:D, :D] = linear.hessian
     matrix[D:, D:] = torch.diag(linear.curvature.flatten())
-    for (frame, first, end), cross in zip(problem.groups, linear.cross, strict=True):
-        block = torch.einsum("ekd,ekp->dp", linear.transport[first:end], cross)
-        matrix[:D, D + frame * points : D + (frame + 1) * points] = block
+    for edge, frame in enumerate(problem.source.tolist()):
+        block = linear.transport[edge].T @ linear.cross[edge]
+        matrix[:D, D + frame * points : D + (frame + 1) * points] += block
     matrix[D:, :D] = matrix[:D, D:].T
     return matrix
 
@@ -183,13 +181,10 @@ def test_normal_matrix_is_that_of_numeric_jacobians() -> None:
     size = bare.unknowns + state.inverse_depth.numel()
 
     def residuals(at: Tensor) -> Tensor:
-        parts = []
         there = moved(bare, state, at)
         relative = there.w2c[bare.into] @ se3.inverse(there.w2c)[bare.source]
-        for frame, first, end in bare.groups:
-            rows, _, _ = linearize._rows(there, relative[first:end], frame, slice(first, end))
-            parts.append(rows[:, -1].flatten().clone())
-        return -torch.cat(parts)
+        rows, _, _ = linearize.rows(there, relative, slice(None))
+        return -rows[:, -1].flatten()
 
     step = 1e-6 * torch.eye(size).double()
     jacobian = torch.stack([(residuals(row) - residuals(-row)) / 2e-6 for row in step], 1)
@@ -200,7 +195,7 @@ def test_step_and_covariances_equal_the_dense_inverse() -> None:
     problem, state = small_problem()
     linear = Linearizer(problem)(state)
     D, matrix = problem.unknowns, dense(problem, linear)
-    right = torch.cat([gradient_of(linear), linear.slope.flatten()])
+    right = torch.cat([linear.gradient, linear.slope.flatten()])
     step = solve(problem, state, linear, Damping(torch.zeros(D, D), torch.zeros(3, 12)))
     assert step is not None
     found = torch.cat([step.cameras, step.depths.flatten()])
@@ -218,7 +213,7 @@ def test_edges_of_a_group_are_counted_once_and_float32_agrees() -> None:
     low = State(state.w2c, state.inverse_depth.float(), state.log_focal)
     exact, rough = Linearizer(problem)(state), Linearizer(single)(low)
     torch.testing.assert_close(rough.cost, exact.cost, rtol=1e-5, atol=0)
-    torch.testing.assert_close(hessian_of(rough), hessian_of(exact), rtol=1e-4, atol=1e-3)
+    torch.testing.assert_close(rough.hessian, exact.hessian, rtol=1e-4, atol=1e-3)
 
 
 def test_motions() -> None:

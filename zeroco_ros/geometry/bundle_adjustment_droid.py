@@ -12,14 +12,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zeroco_ros.geometry.bundle_adjustment_linear import Linearizer, along, fill
+from zeroco_ros.geometry.bundle_adjustment_linear import BASIS, Linearizer, Seen, along, fill
 from zeroco_ros.geometry.bundle_adjustment_problem import (
     BundleOptions,
     Problem,
     State,
     make_problem,
 )
-from zeroco_ros.geometry.bundle_adjustment_schur import Damping, hessian_of, retract, solve
+from zeroco_ros.geometry.bundle_adjustment_schur import Damping, retract, solve
 from zeroco_ros.geometry.bundle_adjustment_se3 import (
     adjoint,
     from_quaternion,
@@ -54,13 +54,14 @@ def jacobians(
     """
     x, y, _, scale, relative = _project(from_quaternion(poses), inverse_depth, K, source, into)
     edges, points = x.shape
+    place = torch.stack([x, y], 1)
+    seen = Seen(place, scale, place)
     focal = K[[0, 1], [0, 1]].view(1, 2, 1).expand(edges, 2, points)
     rows = torch.zeros(edges, 6, 2, points, dtype=x.dtype)
-    near = inverse_depth.flatten(1)[source] * scale
-    fill(rows, x, y, near, focal, None, None)
-    by_into = rows.permute(0, 3, 2, 1)
+    fill(rows, seen, inverse_depth.flatten(1)[source], focal)
+    by_into = rows.permute(0, 3, 2, 1) @ BASIS
     by_source = -by_into @ adjoint(relative)[:, None]
-    by_depth = along(relative[:, :3, 3], x, y, scale, focal, None).mT.unsqueeze(-1)
+    by_depth = along(relative[:, :3, 3:], seen, focal).mT.unsqueeze(-1)
     shape = (edges, *inverse_depth.shape[1:], 2)
     return by_source.reshape(*shape, 6), by_into.reshape(*shape, 6), by_depth.reshape(*shape, 1)
 
@@ -132,7 +133,7 @@ def droid_step(
     problem = droid_problem(poses, inverse_depth, K, edges, targets, weights, fixed, refine_depths)
     state = State(from_quaternion(poses), inverse_depth.flatten(1))
     linear = Linearizer(problem)(state)
-    H = hessian_of(linear)
+    H = linear.hessian
     damped = torch.eye(len(H)).double()
     if not refine_depths:  # it then also damps the diagonals of the blocks between two poses
         damped = torch.eye(6).double().repeat(problem.free, problem.free)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from zeroco_ros.geometry.bundle_adjustment_linear import Linear, Linearizer
 from zeroco_ros.geometry.bundle_adjustment_problem import Problem, State
-from zeroco_ros.geometry.bundle_adjustment_schur import Damping, hessian_of, retract, solve
+from zeroco_ros.geometry.bundle_adjustment_schur import Damping, retract, solve
 
 Reason = Literal["converged", "iterations", "stalled", "no observations"]
 LEAST, MOST = 1e-10, 1e8
@@ -39,7 +39,7 @@ def search(problem: Problem, start: State) -> Search:
     costs = [linear.cost]
     if problem.unknowns == 0 and not problem.options.refine_depths:
         return Search(state, linear, tuple(costs), "converged")
-    damping, growth = problem.options.damping, 2.0
+    damping, growth, spare = problem.options.damping, 2.0, None
     least = 1e-3 * float((problem.roots > 0).sum())  # of what noise of the given size costs
     for _ in range(problem.options.iterations):
         step = solve(
@@ -53,12 +53,13 @@ def search(problem: Problem, start: State) -> Search:
             return Search(state, linear, tuple(costs), "converged" if damping <= 1 else "stalled")
         if step is not None:
             trial = retract(problem, state, step)
-            there = linearize(trial)
+            there = linearize(trial, spare)
+            spare = there
             if there.cost < linear.cost:
                 gain = (linear.cost - there.cost) / step.expected
                 damping = max(LEAST, damping * max(0.1, 1 - (2 * gain - 1) ** 3))
                 growth = 2.0
-                state, linear = trial, there
+                state, linear, spare = trial, there, linear
                 costs.append(linear.cost)
                 continue
         damping, growth = damping * growth, growth * 2
@@ -71,7 +72,7 @@ def dampen(state: State, linear: Linear, damping: float) -> Damping:
     """Marquardt's damping in proportion to the diagonal; inverse depths besides as if they were
     known to their usual size, so that what is hardly observed moves in moderate steps.
     """
-    cameras = hessian_of(linear).diagonal()
+    cameras = linear.hessian.diagonal()
     least = 1e-9 * float(cameras.max()) if len(cameras) else 0.0
     usual = float(state.inverse_depth.square().mean()) or 1.0
     return Damping(

@@ -6,6 +6,9 @@ the left twist of G; the two poses follow by d = xi_into - Ad(G) xi_source, whic
 q the inverse depth in the source, the derivatives of the projection by the twist are
 
     dx = (qr, 0, -x qr, -x y, 1 + x^2, -y),   dy = (0, qr, -y qr, -1 - y^2, x y, x)
+
+An edge's unknowns are `BASIS` times the twist, chosen so that both axes of a residual share most
+operations and hardly any sign is left over.
 """
 
 from __future__ import annotations
@@ -20,26 +23,30 @@ from zeroco_ros.geometry.bundle_adjustment_priors import add_depth_prior, pose_p
 from zeroco_ros.geometry.bundle_adjustment_problem import Problem, State
 from zeroco_ros.geometry.bundle_adjustment_se3 import adjoint, inverse
 
+TOGETHER = 1 << 16  # points of edges at a time: fewer would cost calls, more the cache
+# (tau_x, tau_y, -tau_z, phi_y, -phi_x, phi_z) from (tau, phi).
+BASIS = torch.zeros(6, 6, dtype=torch.float64)
+BASIS[range(6), (0, 1, 2, 4, 3, 5)] = torch.tensor([1.0, 1, -1, 1, -1, 1]).double()
+
 
 @dataclass(frozen=True)
 class Linear:
     """Products at one state; k unknowns per edge (`Problem.local`), P points per frame.
 
     cost: half the robust squared sum, priors included. transport (E, k, D) float64: from the
-    cameras' unknowns to an edge's. hessian (E, k, k), gradient (E, k): float64, of the edges
-    alone. cross: per group (edges, k, P). curvature, slope (N, P): of the inverse depths, priors
-    included. pose_hessian (D, D), pose_gradient (D,): of the pose prior. Gradients point downhill.
+    cameras' unknowns to an edge's. cross (E, k, P): between those and the inverse depths of the
+    source, empty if depths are held. hessian (D, D), gradient (D,): float64, of the cameras with
+    the depths held. curvature, slope (N, P): the same of the inverse depths with the cameras held.
+    All with priors; gradients point downhill.
     """
 
     cost: float
     transport: Tensor
+    cross: Tensor
     hessian: Tensor
     gradient: Tensor
-    cross: tuple[Tensor, ...]
     curvature: Tensor
     slope: Tensor
-    pose_hessian: Tensor
-    pose_gradient: Tensor
 
 
 class Linearizer:
@@ -49,108 +56,121 @@ class Linearizer:
         self.problem = problem
         self._buffers: dict[int, Tensor] = {}
 
-    def __call__(self, state: State) -> Linear:
-        """The products at a state."""
+    def __call__(self, state: State, spare: Linear | None = None) -> Linear:
+        """The products at a state. spare: products not needed anymore, whose memory is used."""
         problem = self.problem
-        dtype = state.inverse_depth.dtype
         relative = state.w2c[problem.into] @ inverse(state.w2c)[problem.source]
-        k = problem.local
-        gram = torch.empty(len(problem.source), k + 1, k + 1, dtype=torch.float64)
         curvature = torch.zeros_like(state.inverse_depth)
         slope = torch.zeros_like(state.inverse_depth)
-        cross, cost = [], 0.0
-        for frame, first, end in problem.groups:
-            moved = relative[first:end].to(dtype)
-            rows, depth_row, loss = self._rows(state, moved, frame, slice(first, end))
+        edges, points, k = len(relative), slope.shape[1], problem.local
+        gram = torch.empty(edges, k + 1, k + 1, dtype=torch.float64)
+        cross = slope.new_empty(0) if spare is None else spare.cross
+        cross.resize_(edges, k, points if problem.options.refine_depths else 0)
+        cost = 0.0
+        for part in parts(edges, points):
+            rows, by_depth, loss = self.rows(state, relative[part], part)
             cost += loss
             flat = rows.flatten(2)
-            gram[first:end] = flat @ flat.mT
+            gram[part] = flat @ flat.mT
             if problem.options.refine_depths:
-                part = torch.mul(rows[:, :, 0], depth_row[:, :1])
-                part.addcmul_(rows[:, :, 1], depth_row[:, 1:])
-                slope[frame] = part[:, k].sum(0)
-                cross.append(part[:, :k])
-                curvature[frame] = depth_row.square_().sum((0, 1))
+                torch.mul(rows[:, :k, 0], by_depth[:, :1], out=cross[part])
+                cross[part].addcmul_(rows[:, :k, 1], by_depth[:, 1:])
+                slope.index_add_(0, problem.source[part], dots(rows[:, k], by_depth))
+                curvature.index_add_(0, problem.source[part], dots(by_depth, by_depth))
         cost += add_depth_prior(problem, state, curvature, slope)
         prior_cost, hessian, gradient = pose_prior(problem, state)
-        return Linear(
-            cost + prior_cost,
-            transport(problem, relative),
-            gram[:, :k, :k],
-            gram[:, :k, k],
-            tuple(cross),
-            curvature,
-            slope,
-            hessian,
-            gradient,
-        )
+        turn = transport(problem, relative)
+        hessian += (turn.mT @ gram[:, :k, :k] @ turn).sum(0)
+        gradient += (turn.mT @ gram[:, :k, k:]).sum((0, 2))
+        return Linear(cost + prior_cost, turn, cross, hessian, gradient, curvature, slope)
 
-    def _rows(
-        self, state: State, moved: Tensor, frame: int, edges: slice
-    ) -> tuple[Tensor, Tensor, float]:
-        """Of one group, weighted: rows (e, k + 1, 2, P) of derivatives by the twist (and the focal
-        length) with the residual last, derivatives (e, 2, P) by inverse depth, and the cost.
+    def rows(self, state: State, relative: Tensor, part: slice) -> tuple[Tensor, Tensor, float]:
+        """Of some edges, weighted: rows (e, k + 1, 2, P) of derivatives by the edges' unknowns
+        with the residual last (a work array), derivatives (e, 2, P) by inverse depth, and the
+        cost. relative: (e, 4, 4) poses.
         """
         problem = self.problem
-        rays, targets, roots = at_focal(problem, state, frame, edges)
-        depth = state.inverse_depth[frame]
-        x, y, scale, unit, behind = project(rays, depth, moved, problem.options.near)
-        residual = targets - torch.stack([x, y], 1)
-        residual *= roots
+        factor = math.exp(state.log_focal)
+        rays, targets, roots = at_focal(problem, factor, part)
+        depth = state.inverse_depth[problem.source[part]]
+        moved = relative[:, :3].to(depth.dtype)
+        seen = project(rays, depth, moved, problem.options.near)
+        rows = self._buffer(depth)
+        residual = torch.sub(targets, seen.place, out=rows[:, -1]).mul_(roots)
         loss, shrink = robust_loss(problem, residual)
         if shrink is not None:
             roots = roots * shrink.unsqueeze(1)
             residual *= shrink.unsqueeze(1)
-        rows = self._buffer(len(moved), depth)
-        fill(rows, x, y, depth * scale, roots, unit, behind)
-        depth_row = along(moved[:, :3, 3], x, y, scale, roots, behind)
+        fill(rows, seen, depth, roots)
+        by_depth = along(moved[:, :, 3:], seen, roots)
         if problem.options.refine_focal:
-            turned = moved[:, :3, :2].reshape(-1, 2) @ rays
-            tilt = turned.view(-1, 3, len(depth)).neg_()
-            rows[:, 6] = along(tilt, x, y, scale, roots, behind)
-            rows[:, 6, 0].addcmul_(roots[:, 0], x)
-            rows[:, 6, 1].addcmul_(roots[:, 1], y)
-        rows[:, -1] = residual
-        return rows, depth_row, loss
+            tilt = (moved[:, :, :2] @ rays).neg_()
+            torch.addcmul(along(tilt, seen, roots), roots, seen.place, out=rows[:, 6])
+        return rows, by_depth, loss
 
-    def _buffer(self, edges: int, like: Tensor) -> Tensor:
+    def _buffer(self, depth: Tensor) -> Tensor:
+        edges, points = depth.shape
         if edges not in self._buffers:
-            shape = (edges, self.problem.local + 1, 2, len(like))
-            self._buffers[edges] = torch.zeros(shape, dtype=like.dtype)
+            shape = (edges, self.problem.local + 1, 2, points)
+            self._buffers[edges] = torch.zeros(shape, dtype=depth.dtype)
         return self._buffers[edges]
 
 
-def at_focal(
-    problem: Problem, state: State, frame: int, edges: slice
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Rays (2, P), targets and roots (e, 2, P) of a group under the state's focal lengths."""
-    rays = problem.rays[frame if len(problem.rays) > 1 else 0]
-    targets, roots = problem.targets[edges], problem.roots[edges]
-    if state.log_focal == 0.0:
+def parts(edges: int, points: int) -> list[slice]:
+    """Even cuts of the edges with about TOGETHER points in each."""
+    count = -(-edges // max(1, TOGETHER // points))
+    size = -(-edges // count)
+    return [slice(first, min(first + size, edges)) for first in range(0, edges, size)]
+
+
+def dots(one: Tensor, other: Tensor) -> Tensor:
+    """Sums over both axes of products, (e, 2, P) each, as (e, P)."""
+    return (one[:, 0] * other[:, 0]).addcmul_(one[:, 1], other[:, 1])
+
+
+def at_focal(problem: Problem, factor: float, part: slice) -> tuple[Tensor, Tensor, Tensor]:
+    """Rays (1 or e, 2, P), targets and roots (e, 2, P) of some edges with focal lengths changed by
+    a factor.
+    """
+    rays, targets, roots = problem.rays, problem.targets[part], problem.roots[part]
+    if len(rays) > 1:
+        rays = rays[problem.source[part]]
+    if factor == 1.0:
         return rays, targets, roots
-    factor = math.exp(state.log_focal)
     return rays / factor, targets / factor, roots * factor
 
 
-def project(
-    rays: Tensor, depth: Tensor, moved: Tensor, near: float
-) -> tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]:
-    """Points of one grid in e other cameras, relative poses `moved` (e, 4, 4).
-
-    Returns normalized x, y and the reciprocal of their relative depth, each (e, P). Points behind
-    or nearer than `near` are projected as if they were at that depth, so that the cost stays
-    continuous; if there are any, their depth as a share of that one and the mask of them follow.
+@dataclass(frozen=True)
+class Seen:
+    """One grid in e other cameras: normalized place (e, 2, P) and the reciprocal (e, P) of the
+    depth there relative to the own one. Points behind or too near are projected as if they were at
+    the least depth, so that the cost stays continuous. If there are any: `unit` (e, P), depths
+    there as a share of the one taken, and `lever`, the place with zeros for such points; else None
+    and the place.
     """
-    points = moved[:, :3].reshape(-1, 4) @ torch.stack(
-        [rays[0], rays[1], torch.ones_like(depth), depth]
-    )
-    X, Y, Z = points.view(-1, 3, len(depth)).unbind(1)
+
+    place: Tensor
+    scale: Tensor
+    lever: Tensor
+    unit: Tensor | None = None
+
+
+def project(rays: Tensor, depth: Tensor, moved: Tensor, near: float) -> Seen:
+    """Where grids, rays (1 or e, 2, P) and inverse depth (e, P), are seen; moved: (e, 3, 4)."""
+    if len(rays) == 1:
+        points = (moved[:, :, :2].reshape(-1, 2) @ rays[0]).view(*moved.shape[:2], -1)
+    else:
+        points = moved[:, :, :2] @ rays
+    points.addcmul_(moved[:, :, 3:], depth.unsqueeze(1)).add_(moved[:, :, 2:3])
+    place, Z = points[:, :2], points[:, 2]
+    if float(Z.min()) >= near:
+        scale = Z.reciprocal_()
+        place *= scale.unsqueeze(1)
+        return Seen(place, scale, place)
     behind = near > Z
     scale = Z.clamp(min=near).reciprocal_()
-    x, y = X.mul_(scale), Y.mul_(scale)
-    if bool(behind.any()):
-        return x, y, scale, Z * scale, behind
-    return x, y, scale, None, None
+    place *= scale.unsqueeze(1)
+    return Seen(place, scale, place.masked_fill(behind.unsqueeze(1), 0), Z * scale)
 
 
 def residual_lengths(problem: Problem, state: State, focal: Tensor) -> Tensor:
@@ -159,56 +179,39 @@ def residual_lengths(problem: Problem, state: State, focal: Tensor) -> Tensor:
     """
     relative = state.w2c[problem.into] @ inverse(state.w2c)[problem.source]
     lengths = torch.empty(problem.targets.shape[::2], dtype=problem.targets.dtype)
-    for frame, first, end in problem.groups:
-        edges = slice(first, end)
-        rays, targets, roots = at_focal(problem, state, frame, edges)
-        moved = relative[edges].to(rays.dtype)
-        x, y, *_ = project(rays, state.inverse_depth[frame], moved, problem.options.near)
-        camera = problem.into[edges] if len(focal) > 1 else torch.zeros(1, dtype=torch.long)
-        pixels = focal[camera].to(rays.dtype)[..., None] * (targets - torch.stack([x, y], 1))
-        lengths[edges] = pixels.norm(dim=1) * math.exp(state.log_focal)
-        lengths[edges].masked_fill_((roots <= 0).all(1), torch.nan)
+    factor = math.exp(state.log_focal)
+    for part in parts(*lengths.shape):
+        rays, targets, roots = at_focal(problem, factor, part)
+        moved = relative[part, :3].to(rays.dtype)
+        depth = state.inverse_depth[problem.source[part]]
+        seen = project(rays, depth, moved, problem.options.near)
+        camera = problem.into[part] if len(focal) > 1 else torch.zeros(1, dtype=torch.long)
+        pixels = factor * focal[camera].to(rays.dtype)[..., None] * (targets - seen.place)
+        lengths[part] = pixels.norm(dim=1).masked_fill_((roots <= 0).all(1), torch.nan)
     return lengths
 
 
-def fill(
-    rows: Tensor,
-    x: Tensor,
-    y: Tensor,
-    near: Tensor,
-    roots: Tensor,
-    unit: Tensor | None,
-    behind: Tensor | None,
-) -> None:
-    """Weighted derivatives by the twist into rows (e, >= 6, 2, P), see the module's formulas.
-
-    unit, behind: see `project`; the projection of points behind does not depend on their depth.
+def fill(rows: Tensor, seen: Seen, depth: Tensor, roots: Tensor) -> None:
+    """Weighted derivatives of the projection by `BASIS` times the twist into rows (e, 6.., 2, P),
+    whose entries (0, y) and (1, x) are zero already. depth: (e, P) inverse, in the source.
     """
-    for axis, (own, other) in enumerate(((x, y), (y, x))):
-        root = roots[:, axis]
-        lead = torch.mul(root, near, out=rows[:, axis, axis])
-        along_z = own if behind is None else own.masked_fill(behind, 0)
-        torch.mul(lead, along_z, out=rows[:, 2, axis]).neg_()
-        turn = root * along_z
-        straight, crossed = (4, 3) if axis == 0 else (3, 4)
-        torch.mul(turn, other, out=rows[:, crossed, axis])
-        torch.addcmul(
-            root if unit is None else root * unit, turn, own, out=rows[:, straight, axis]
-        )
-        torch.mul(root, other, out=rows[:, 5, axis])
-        rows[:, 3, axis].neg_()
-    rows[:, 5, 0].neg_()
+    x, y = seen.place.unbind(1)
+    lead = roots * (seen.scale * depth).unsqueeze(1)
+    rows[:, 0, 0], rows[:, 1, 1] = lead[:, 0], lead[:, 1]
+    torch.mul(lead, seen.lever, out=rows[:, 2])
+    turn = roots * seen.lever
+    level = roots if seen.unit is None else roots * seen.unit.unsqueeze(1)
+    torch.addcmul(level, turn, seen.place, out=rows[:, 3:5].diagonal(dim1=1, dim2=2).mT)
+    torch.mul(turn[:, 0], y, out=rows[:, 4, 0])
+    torch.mul(turn[:, 1], x, out=rows[:, 3, 1])
+    torch.mul(roots[:, 0], y, out=rows[:, 5, 0]).neg_()
+    torch.mul(roots[:, 1], x, out=rows[:, 5, 1])
 
 
-def along(
-    direction: Tensor, x: Tensor, y: Tensor, scale: Tensor, roots: Tensor, behind: Tensor | None
-) -> Tensor:
-    """Weighted change (e, 2, P) of the projection if points move by `direction` (e, 3[, P])."""
-    dx, dy, dz = (part if part.ndim == 2 else part.unsqueeze(1) for part in direction.unbind(1))
-    if behind is not None:
-        dz = torch.where(behind, torch.zeros_like(x), dz)
-    change = torch.stack([dx - x * dz, dy - y * dz], 1)
-    change *= scale.unsqueeze(1)
+def along(direction: Tensor, seen: Seen, roots: Tensor) -> Tensor:
+    """Weighted change (e, 2, P) of the projection if points move by `direction` (e, 3, 1 or P)."""
+    change = torch.addcmul(direction[:, :2], seen.lever, direction[:, 2:], value=-1)
+    change *= seen.scale.unsqueeze(1)
     change *= roots
     return change
 
@@ -220,9 +223,9 @@ def robust_loss(problem: Problem, residual: Tensor) -> tuple[float, Tensor | Non
     square = residual[:, 0].square().addcmul_(residual[:, 1], residual[:, 1])
     limit = problem.options.robust_scale**2
     if problem.options.robust == "huber":
-        weight = (limit / square.clamp(min=limit)).sqrt_()
+        weight = square.clamp(min=limit).rsqrt_().mul_(problem.options.robust_scale)
         # 2 c |r| - c^2 beyond the limit and r^2 within, written as one formula.
-        loss = weight * square * (2 - weight)
+        loss = square.mul_(weight).mul_(2 - weight)
         return 0.5 * total(loss), weight.sqrt_()
     if problem.options.robust == "cauchy":
         ratio = square / limit
@@ -237,19 +240,14 @@ def total(values: Tensor) -> float:
 
 def transport(problem: Problem, relative: Tensor) -> Tensor:
     """(E, k, D): an edge's unknowns from the cameras' unknowns."""
-    edges = len(relative)
-    matrix = torch.zeros(edges, problem.local, problem.unknowns, dtype=torch.float64)
-    blocks = torch.zeros(edges, 6, problem.free, 6, dtype=torch.float64)
+    edges, frames = len(relative), len(problem.column)
+    blocks = torch.zeros(edges, frames, 6, 6, dtype=torch.float64)
     index = torch.arange(edges)
-    one = torch.eye(6, dtype=torch.float64)
-    for frames, block in (
-        (problem.into, one.expand(edges, 6, 6)),
-        (problem.source, -adjoint(relative)),
-    ):
-        column = problem.column[frames]
-        free = column >= 0
-        blocks[index[free], :, column[free]] += block[free]
-    matrix[:, :6, : 6 * problem.free] = blocks.flatten(2)
+    blocks[index, problem.into] = BASIS
+    blocks[index, problem.source] = -BASIS @ adjoint(relative)
+    matrix = torch.zeros(edges, problem.local, problem.unknowns, dtype=torch.float64)
+    free = blocks[:, problem.column >= 0]
+    matrix[:, :6, : 6 * problem.free] = free.transpose(1, 2).flatten(2)
     if problem.options.refine_focal:
         matrix[:, 6, -1] = 1
     return matrix

@@ -110,11 +110,25 @@ class State:
 
 
 @dataclass(frozen=True)
+class Run:
+    """Source frames (n,) that follow each other with as many edges each, `size`, and all these."""
+
+    frames: Tensor
+    edges: slice
+    size: int
+
+    def stack(self, values: Tensor) -> Tensor:
+        """(E, k, ...) values of edges as (n, size * k, ...) values of source frames."""
+        chosen = values[self.edges]
+        return chosen.reshape(len(self.frames), self.size * chosen.shape[1], *chosen.shape[2:])
+
+
+@dataclass(frozen=True)
 class Problem:
     """Edges sorted by source frame; E edges, N frames, P points per frame.
 
     source, into (E,) int64: an edge's pixels lie on the source's grid and are seen in `into`.
-    groups: (frame, first edge, past the last edge). rays (1 or N, 2, P): normalized grid points;
+    runs: all edges by source frame. rays (1 or N, 2, P): normalized grid points;
     targets (E, 2, P) and roots (E, 2, P): where they were seen, and root information (both zero
     where nothing was). column (N,): index of a frame among the free ones, or -1.
     prior_* (N, P): inverse depth or its logarithm and information. pose_* : of `PosePrior`, with
@@ -123,7 +137,7 @@ class Problem:
 
     source: Tensor
     into: Tensor
-    groups: tuple[tuple[int, int, int], ...]
+    runs: tuple[Run, ...]
     rays: Tensor
     targets: Tensor
     roots: Tensor
@@ -157,14 +171,16 @@ def as_tensor(array: npt.ArrayLike) -> Tensor:
     return torch.from_numpy(np.array(array, dtype=np.float64))
 
 
-def group_edges(source: Tensor) -> tuple[tuple[int, int, int], ...]:
-    """(frame, first, past last) of each run in a sorted (E,) tensor."""
+def runs_of(source: Tensor) -> tuple[Run, ...]:
+    """The runs in a sorted (E,) tensor."""
     frames, counts = torch.unique_consecutive(source, return_counts=True)
-    ends = counts.cumsum(0)
-    return tuple(
-        (int(frame), int(end - count), int(end))
-        for frame, count, end in zip(frames, counts, ends, strict=True)
-    )
+    sizes, lengths = torch.unique_consecutive(counts, return_counts=True)
+    runs, edge, group = [], 0, 0
+    for size, length in zip(sizes.tolist(), lengths.tolist(), strict=True):
+        edges = slice(edge, edge + size * length)
+        runs.append(Run(frames[group : group + length], edges, size))
+        edge, group = edges.stop, group + length
+    return tuple(runs)
 
 
 def columns_of(fixed: int | Sequence[bool], frames: int) -> Tensor:
@@ -212,7 +228,7 @@ def make_problem(
     problem = Problem(
         source,
         into,
-        group_edges(source),
+        runs_of(source),
         rays.to(dtype),
         torch.where(seen, there, zero).to(dtype).contiguous(),
         (torch.where(seen, weight, zero).sqrt() * focal[camera]).to(dtype).contiguous(),

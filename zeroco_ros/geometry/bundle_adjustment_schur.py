@@ -38,27 +38,10 @@ class Damping:
     depths: Tensor
 
 
-def hessian_of(linear: Linear) -> Tensor:
-    """H (D, D) of the cameras' unknowns, the depths held."""
-    turned = linear.transport.mT @ linear.hessian @ linear.transport
-    return turned.sum(0) + linear.pose_hessian
-
-
-def gradient_of(linear: Linear) -> Tensor:
-    """Downhill gradient (D,) of the cameras' unknowns."""
-    parts = linear.transport.mT @ linear.gradient.unsqueeze(-1)
-    return parts.sum(0).squeeze(-1) + linear.pose_gradient
-
-
 def reciprocal(curvature: Tensor, held: Tensor | None = None) -> Tensor:
     """1 / C, and zero where nothing is known or the depth is held."""
     none = curvature <= 0 if held is None else (curvature <= 0) | held
     return curvature.reciprocal().masked_fill_(none, 0)
-
-
-def edge_rows(problem: Problem, linear: Linear, first: int, end: int) -> Tensor:
-    """(edges * k, D): the cameras' unknowns to those of a group's edges, stacked."""
-    return linear.transport[first:end].reshape(-1, problem.unknowns)
 
 
 def eliminate(
@@ -67,14 +50,20 @@ def eliminate(
     """What the depths take from the cameras' system: E C^-1 E^T (D, D) and E C^-1 b (D,)."""
     D = problem.unknowns
     taken, moved = torch.zeros(D, D).double(), torch.zeros(D).double()
-    if not linear.cross or D == 0:
+    if not problem.options.refine_depths or D == 0:
         return taken, moved
-    for (frame, first, end), cross in zip(problem.groups, linear.cross, strict=True):
-        stack = cross.flatten(0, 1)
-        scaled = stack * inverse_c[frame]
-        turn = edge_rows(problem, linear, first, end)
-        taken += turn.mT @ (scaled @ stack.mT).double() @ turn
-        moved += turn.mT @ (scaled @ slope[frame]).double()
+    right = inverse_c * slope
+    for run in problem.runs:
+        cross, turn = run.stack(linear.cross), run.stack(linear.transport)
+        product = cross.new_empty(len(cross), cross.shape[1], cross.shape[1])
+        pushed = cross.new_empty(len(cross), cross.shape[1])
+        scaled = torch.empty_like(cross[0])
+        for row, frame in enumerate(run.frames.tolist()):  # one at a time stays in the cache
+            torch.mul(cross[row], inverse_c[frame], out=scaled)
+            torch.mm(scaled, cross[row].T, out=product[row])
+            torch.mv(cross[row], right[frame], out=pushed[row])
+        taken += (turn.mT @ product.double() @ turn).sum(0)
+        moved += (turn.mT @ pushed.double().unsqueeze(2)).sum((0, 2))
     return taken, moved
 
 
@@ -83,10 +72,10 @@ def back_substitute(
 ) -> Tensor:
     """Changes (N, P) of the inverse depths, given those of the cameras (D,)."""
     right = slope.clone()
-    if len(cameras) and linear.cross:
-        for (frame, first, end), cross in zip(problem.groups, linear.cross, strict=True):
-            edge = edge_rows(problem, linear, first, end) @ cameras
-            right[frame] -= edge.to(cross.dtype) @ cross.flatten(0, 1)
+    if len(cameras) and problem.options.refine_depths:
+        edges = (linear.transport @ cameras).to(right.dtype).unsqueeze(-1)
+        for run in problem.runs:
+            right[run.frames] -= (run.stack(edges).mT @ run.stack(linear.cross)).squeeze(1)
     return right.mul_(inverse_c)
 
 
@@ -102,7 +91,7 @@ def solve(
 
     held: (N, P) bool, inverse depths that stay.
     """
-    H, v = hessian_of(linear), gradient_of(linear)
+    H, v = linear.hessian, linear.gradient
     inverse_c = reciprocal(linear.curvature + damping.depths, held)
     if not problem.options.refine_depths:
         inverse_c.zero_()
@@ -121,11 +110,9 @@ def solve(
 
 def hold_scale(problem: Problem, state: State, H: Tensor) -> Tensor:
     """A stiff spring (D, D) against the direction in which only the scale of the world changes."""
-    D = problem.unknowns
-    spring = torch.zeros(D, D).double()
-    direction = scale_direction(problem, state)
-    if not problem.hold_scale or direction is None:
-        return spring
+    direction = scale_direction(problem, state) if problem.hold_scale else None
+    if direction is None:
+        return torch.zeros_like(H)
     return 1e4 * (direction @ H @ direction) * torch.outer(direction, direction)
 
 
@@ -192,17 +179,17 @@ def covariances(problem: Problem, state: State, linear: Linear) -> tuple[Tensor,
         inverse_c = torch.zeros_like(inverse_c)
     root, undecided = torch.zeros(0, 0).double(), 0
     if problem.unknowns:
-        H = hessian_of(linear)
+        H = linear.hessian
         taken, _ = eliminate(problem, linear, inverse_c, linear.slope)
         root, undecided = inverse_root(H - taken + hold_scale(problem, state, H), H.diagonal())
     variance = linear.curvature.double().reciprocal()
     if not problem.options.refine_depths:
         return root @ root.mT, torch.zeros_like(variance), undecided
     if problem.unknowns:
-        for (frame, first, end), cross in zip(problem.groups, linear.cross, strict=True):
-            turn = edge_rows(problem, linear, first, end) @ root
-            spread = turn.mT.to(cross.dtype) @ cross.flatten(0, 1)
-            variance[frame] += (spread * inverse_c[frame]).square_().sum(0)
+        for run in problem.runs:
+            cross, turn = run.stack(linear.cross), run.stack(linear.transport) @ root
+            spread = (turn.mT.to(cross.dtype) @ cross).square_().sum(1)
+            variance[run.frames] += spread * inverse_c[run.frames].square()
     return root @ root.mT, variance, undecided
 
 

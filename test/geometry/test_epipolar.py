@@ -16,7 +16,7 @@ SIDEWAYS = se3_exp(np.array([0.3, 0.05, 0.1, 0.02, -0.1, 0.03]))
 FORWARD = se3_exp(np.array([0.02, 0.01, 0.5, 0.01, 0.03, 0]))
 TURN = se3_exp(np.array([0, 0, 0, 0.05, 0.1, 0.02]))
 # Every match counts as one: these are drawn independently.
-SINGLE = EpipolarOptions(cell=1)
+SINGLE = EpipolarOptions(cells=1000)
 
 
 def matches(
@@ -214,6 +214,40 @@ def test_no_overlap_is_no_pose(seed: int):
     np.testing.assert_array_equal(found.covariance, np.eye(6))
     assert not found.inliers.any()
     assert np.isnan(found.parallax_px)
+
+
+def test_a_few_good_matches_among_many_useless_ones_are_no_overlap():
+    points0, points1 = matches(SIDEWAYS, count=5000)
+    weights = np.zeros(5000)
+    weights[:200] = 1
+    assert relative_pose(points0, points1, K0, K1, weights).kind == "degenerate"
+    weights[:400] = 1
+    assert relative_pose(points0, points1, K0, K1, weights).kind == "general"
+
+
+def test_matches_in_one_corner_are_no_pose():
+    points0, points1 = matches(SIDEWAYS, count=20_000)
+    for reach, kind in ((100, "degenerate"), (250, "general")):
+        corner = (points0 < reach).all(axis=1)
+        use = corner | (np.arange(20_000) % 100 == 0)
+        found = relative_pose(points0[use], points1[use], K0, K1, corner[use].astype(float))
+        assert corner[use].mean() > 0.5
+        assert found.kind == kind
+
+
+def test_a_wide_turn_with_a_poor_calibration_feigns_no_translation():
+    """The focal length is 1 % off: the best rotation leaves more than a pixel unexplained."""
+    T = se3_exp(np.array([0, 0, 0, 0.05, 0.35, 0]))
+    points0, points1 = matches(T, noise=0.1)
+    inside = (np.abs(points1 - K1[:2, 2]) < 500).all(axis=1)
+    off = K1 * np.array([[1.01], [1.01], [1]])
+    off[:2, 2] = K1[:2, 2]
+    found = relative_pose(points0, points1, K0, off, inside.astype(float))
+    assert found.kind == "rotation"
+    trusting = EpipolarOptions(parallax_share=0)
+    fooled = relative_pose(points0, points1, K0, off, inside.astype(float), options=trusting)
+    assert fooled.kind == "general"
+    assert np.rad2deg(rotation_angle(found.R.T @ T[:3, :3])) < 0.5
 
 
 @pytest.mark.parametrize("count", [0, 1, 4, 29])

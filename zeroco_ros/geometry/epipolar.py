@@ -62,7 +62,8 @@ def relative_pose(
     """The pose between two images from correspondences points0 (N, 2) to points1 (N, 2), pixels.
 
     K0, K1: (3, 3), no distortion. weights: (N,), relative inverse variances of the matches; 0 or
-    not finite: not used. points0 count as exact (pixels of a dense flow), points1 as measured.
+    not finite: not used (give such pixels of a dense flow all the same: how many there are tells
+    whether the images overlap). points0 count as exact, points1 as measured.
     guess: (4, 4) T_1_from_0 from elsewhere, one more start. Deterministic. Never raises for bad
     matches (the kind says it); ConfigError for shapes that do not fit.
     """
@@ -80,11 +81,14 @@ def relative_pose(
         return _unknown(len(target))
     rays = np.column_stack([target[used], np.ones(used.sum())]) @ np.linalg.inv(first).T
     matches = Matches(rays, source[used], second, w[used] / weighted_median(w[used], w[used]))
-    cells = len(np.unique(np.floor(target[used] / settings.cell), axis=0))
+    cells = _cells(target, settings.cells)
     start = None if guess is None else np.asarray(guess, dtype=np.float64)
-    found = _pose(matches, cells, start, settings)
+    found = _pose(matches, len(np.unique(cells[used])), start, settings)
     inliers = np.zeros(len(target), dtype=bool)
     inliers[used] = found.inliers
+    reached = len(np.unique(cells[inliers]))
+    if inliers.mean() < settings.min_share or reached < settings.min_cells:
+        return _unknown(len(target))
     return replace(found, inliers=inliers)
 
 
@@ -111,7 +115,8 @@ def _pose(
     shown = weighted_median(rest[inliers], everything.weights[inliers])
     # Noise alone has a median length of sqrt(2 ln 2) sigma in two dimensions.
     excess = np.sqrt(max(shown**2 - 2 * np.log(2) * fit.sigma**2, 0))
-    if excess < max(options.parallax_px, options.parallax_sigmas * fit.sigma):
+    moved = options.parallax_share * weighted_median(motion, everything.weights)
+    if excess < max(options.parallax_px, options.parallax_sigmas * fit.sigma, moved):
         return _rotation(turn, rest, everything.weights, shown, repeated)
     moving = inliers & (rest > limit)
     front = in_front(fit.R, fit.t, everything)
@@ -237,6 +242,21 @@ def _part(matches: Matches, count: int, draw: np.random.Generator) -> Matches:
     if len(matches.rays) <= count:
         return matches
     return matches.subset(np.sort(draw.choice(len(matches.rays), count, replace=False)))
+
+
+def _cells(points: Array, along: int) -> npt.NDArray[np.intp]:
+    """Number (N,) of the square in which each point lies; one number for all that are not finite.
+
+    along: squares along the longer side of the area that the points cover.
+    """
+    known = np.isfinite(points).all(axis=1)
+    numbers = np.full(len(points), -1, dtype=np.intp)
+    if known.any():
+        corner = points[known].min(axis=0)
+        side = max(float((points[known].max(axis=0) - corner).max()), 1e-9) / along
+        square = np.minimum((points[known] - corner) / side, along - 1).astype(np.intp)
+        numbers[known] = square[:, 1] * along + square[:, 0]
+    return numbers
 
 
 def _quantile(values: Array, weights: Array, share: float) -> float:

@@ -20,25 +20,32 @@ class EpipolarOptions:
     static_px: three quarters of the pixels moved less: nothing moved.
     parallax_px: the least median parallax, above the noise, that shows a translation.
     parallax_sigmas: the same in units of the matches' noise.
+    parallax_share: the same as a share of the median motion: a camera that turns far feigns some
+        parallax where its calibration is a little off.
     sigma_px: noise above which the matches are not believed to belong together.
-    min_matches, min_inliers, min_in_front: number of matches, share of agreeing ones, share of
-        those in front of both cameras, below which the pose is not believed.
+    min_matches: of weight above 0, below which nothing is tried. min_inliers: share of their
+        weight that must agree. min_share: share of all points given, those of weight 0 included,
+        that must agree: below it the images hardly overlap. min_cells: cells that those must
+        reach. min_in_front: share of those with parallax that must lie in front of both cameras.
     max_matches: a random part of more is used for the fit (all are judged).
-    cell: pixels; the errors of neighboring matches of a dense flow are alike, so that all matches
-        within a cell x cell square count as one. Scales the covariance, nothing else. 1 for
-        matches that were found one by one. With the default the flow of this package has errors of
-        the stated size on the procedural world.
+    cells: squares along the longer side of the area that the points cover. The errors of
+        neighboring matches of a dense flow are alike, so that all matches of one square count as
+        one in the covariance. With the default the flow of this package has errors of the stated
+        size on the procedural world. For matches found one by one: many, such as 1000.
     """
 
     static_px: float = 0.5
     parallax_px: float = 0.75
     parallax_sigmas: float = 1.5
+    parallax_share: float = 0.01
     sigma_px: float = 5.0
     min_matches: int = 30
     min_inliers: float = 0.4
+    min_share: float = 0.05
+    min_cells: int = 10
     min_in_front: float = 0.7
     max_matches: int = 20_000
-    cell: float = 40.0
+    cells: int = 16
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,9 @@ def adjust(
 ) -> Adjusted | None:
     """Refine the frame's pose and, in place, the poses and depths of the key frames but two.
 
-    keys: the window, oldest first; the two oldest keep their poses and so hold place and scale
-    (with one key frame its distance is held). start: what is known of the frame's depth. None
-    where nothing was gained; then nothing is changed.
+    keys: the window, oldest first; given poses and those of the two oldest stay and so hold place
+    and scale (with one key frame its distance is held). start: what is known of the frame's depth.
+    None where nothing was gained; then nothing is changed.
     """
     y, x = grid(matches[0].flow, step)
     place = {key.serial: number for number, key in enumerate(keys)}
@@ -49,6 +49,7 @@ def adjust(
     links = [(i, one) for i, one in links if (one.weights > 0).sum() >= FEWEST]
     if not any(i == len(keys) for i, _ in links):
         return None
+    fixed = [key.given or number < 2 for number, key in enumerate(keys)] + [False]
     before = np.stack([_inverse(key.depth, y, x) for key in keys] + [_inverse(start, y, x)])
     found = bundle_adjust(
         np.stack([key.pose for key in keys] + [pose]),
@@ -57,7 +58,7 @@ def adjust(
         ([i for i, _ in links], [place[one.serial] for _, one in links]),
         np.stack([one.targets for _, one in links]).astype(np.float64),
         np.stack([one.weights for _, one in links]).astype(np.float64),
-        options=BundleOptions(fixed=min(2, len(keys)), iterations=ITERATIONS, robust="cauchy"),
+        options=BundleOptions(fixed=fixed, iterations=ITERATIONS, robust="cauchy"),
         pixels=np.stack([x, y], -1).astype(np.float64),
     )
     if found.costs[-1] >= found.costs[0] or found.undecided:
@@ -82,6 +83,4 @@ def _update(keys: Sequence[Keyframe], before: Array, found: BundleResult) -> Non
             continue
         change = float(np.median(before[number][known] / found.inverse_depth[number][known]))
         if SANE[0] < change < SANE[1]:
-            key.depth = DepthMap(
-                key.depth.depth * np.float32(change), key.depth.sigma * np.float32(change)
-            )
+            key.depth = key.depth.scaled(change)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,14 +12,15 @@ from zeroco_ros.errors import ConfigError, ImageError
 from zeroco_ros.estimate.adjusting import adjust
 from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.frames import EncodedFrame, check_image
-from zeroco_ros.estimate.keyframe import Keyframe, Match, carried_depth, link
+from zeroco_ros.estimate.ground import find_ground
+from zeroco_ros.estimate.keyframe import Match, carried_depth
 from zeroco_ros.estimate.multiview import MultiviewConfig, depth_from_views
 from zeroco_ros.estimate.parallax import Parallax, parallax
-from zeroco_ros.estimate.placing import Placed, first_pose, tracked
+from zeroco_ros.estimate.placing import Placed, place
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 from zeroco_ros.estimate.results import DepthResult, DepthState
+from zeroco_ros.estimate.track import Track
 from zeroco_ros.geometry.transforms import inverse
-from zeroco_ros.stream.window import KeyframeWindow
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.flow import FlowEstimator
@@ -32,8 +32,13 @@ ROTATION_TOLERANCE = 1e-3
 # So many lost frames in a row, and the stream starts anew at the last of them.
 PATIENCE = 3
 # Without parallax a frame becomes a key frame only to keep sight of something: below this overlap.
-NEARLY_OUT = 0.35
-SOME = 0.05  # share of the pixels with depth from which on a key frame's depth places later ones
+NEARLY_OUT = 0.5
+# A frame with less of its pixels known than this has no depth, whatever its parallax.
+NEXT_TO_NOTHING = 0.01
+# The second key frame may come earlier by this factor: without it there is no scale to carry on.
+EARLY = 2.0
+# Share of the way to the ground's answer that the scale goes at a later key frame.
+GAIN = 0.3
 
 
 @dataclass(frozen=True)
@@ -53,14 +58,22 @@ class _Seen:
         """Largest parallax in pixels."""
         return max(p.pixels for p in self.parallaxes)
 
+    def still(self, least: float) -> DepthState:
+        """What a camera without parallax does."""
+        return "rotation" if self.parallaxes[0].flow >= least else "static"
+
 
 class DepthStream:
     """Depth for one frame after another; made by `DepthEstimator.stream`.
 
     Each frame is rectified and encoded once, matched with `views` of the key frames, placed (by
-    its given pose, or against the key frames' depth) and its depth triangulated against them.
-    Without given poses the unit of length is chosen so that the first depth's median is 1, and
-    carried on by the key frames' depth. Memory is bounded by the window. Not thread-safe.
+    its given pose, or against the key frames' depth, then by bundle adjustment of the window) and
+    its depth taken from all key frames. Without given poses the unit of length is chosen so that
+    the first depth's median is 1, and carried on by the key frames. Frames with and without a pose
+    may alternate: once two given poses with parallax between them have been seen, everything is
+    metric, and estimated key frames follow when a given pose corrects them; a pose that comes
+    after a start without one starts anew in its world. Memory is bounded by the window. Not
+    thread-safe.
     """
 
     def __init__(self, flow: FlowEstimator, config: DepthConfig, camera: Camera) -> None:
@@ -77,25 +90,11 @@ class DepthStream:
         """Another camera, or the same one at another resolution: everything starts anew."""
         self._camera = camera
         self._pinhole = camera.rectified()
-        side, config = max(camera.width, camera.height), self.config
-        self._step = 2 * config.grid
-        self._least = config.least_parallax * side
-        self._window: KeyframeWindow[Keyframe] = KeyframeWindow(
-            config.window,
-            config.key_parallax * side,
-            config.key_overlap,
-            self._least,
-        )
-        self.clear()
+        self._track = Track(self.config, max(camera.width, camera.height))
 
     def clear(self) -> None:
         """Forget all frames, poses and scale: for jumps in time. The next frame is the first."""
-        self._window.clear()
-        self._pose: Matrix = np.eye(4)
-        self._motion: Matrix = np.eye(4)
-        self._covariance: Matrix = np.zeros((6, 6))
-        self._metric = False
-        self._lost = 0
+        self._track.clear()
 
     def push(
         self, image: ByteArray, stamp_ns: int, pose: Matrix | None = None
@@ -111,46 +110,18 @@ class DepthStream:
         given = None if pose is None else _checked_pose(pose)
         if self.config.poses == "estimated":
             given = None
-        frame = self._prepare(image)
-        if not self._window:
-            self._start(frame, stamp_ns, given)
+        frame, track = self._prepare(image), self._track
+        if not track.window:
+            track.start(frame, stamp_ns, given)
             return None
+        if given is not None and not track.posed:
+            return self._anew(frame, stamp_ns, given)
         matches = self._matches(frame)
-        placed = self._placed(matches, given)
+        placed = place(track, matches, given, self._pinhole.K, self.config)
         seen = self._seen(matches, placed.pose)
         if placed.kind == "lost" or seen.matched < self.config.lost_overlap:
-            return self._when_lost(frame, stamp_ns)
-        self._lost = 0
+            return self._when_lost(frame, stamp_ns, given)
         return self._when_placed(frame, stamp_ns, placed, seen, given is not None)
-
-    def _start(self, frame: EncodedFrame, stamp: int, given: Matrix | None) -> None:
-        """Begin with this frame, at the given pose or where the last one was."""
-        self._window.clear()
-        self._metric = given is not None
-        if given is not None:
-            self._pose, self._covariance = given, np.zeros((6, 6))
-        self._motion, self._lost = np.eye(4), 0
-        self._window.add(self._keyframe(frame, self._pose, stamp, given is not None, None))
-
-    def _keyframe(
-        self,
-        frame: EncodedFrame,
-        pose: Matrix,
-        stamp: int,
-        given: bool,
-        depth: DepthMap | None,
-        matches: Sequence[Match] = (),
-    ) -> Keyframe:
-        return Keyframe(
-            self._window.added,
-            frame,
-            pose,
-            stamp,
-            given,
-            depth,
-            self._covariance,
-            tuple(link(match, self._step) for match in matches),
-        )
 
     def _prepare(self, image: ByteArray) -> EncodedFrame:
         """Check, rectify and encode."""
@@ -165,99 +136,127 @@ class DepthStream:
 
     def _matches(self, frame: EncodedFrame) -> list[Match]:
         """Flow to the newest key frames, the newest first."""
-        keys = self._window.frames[::-1][: self.config.views]
+        keys = self._track.window.frames[::-1][: self.config.views]
         return [Match(key, self._flow.match(frame, key.encoded)) for key in keys]
-
-    def _placed(self, matches: list[Match], given: Matrix | None) -> Placed:
-        if given is not None:
-            return Placed(given, None, "known")
-        if self.config.poses == "given":
-            return Placed(self._pose, None, "lost")
-        K, step = self._pinhole.K, self.config.grid
-        if any(match.key.depth is not None for match in matches):
-            found = tracked(matches, K, step, self._pose, self._motion)
-            if found is None:
-                return Placed(self._pose, None, "lost")
-            return Placed(found.pose, found.covariance, "known")
-        return first_pose(matches[0], K, step)
 
     def _seen(self, matches: list[Match], pose: Matrix) -> _Seen:
         K = self._pinhole.K
         rotations = [match.key.pose[:3, :3].T @ pose[:3, :3] for match in matches]
-        return _Seen(
-            matches,
-            [parallax(m.flow, K, K, R) for m, R in zip(matches, rotations, strict=True)],
-        )
+        found = [parallax(m.flow, K, K, R) for m, R in zip(matches, rotations, strict=True)]
+        return _Seen(matches, found)
 
-    def _when_lost(self, frame: EncodedFrame, stamp: int) -> DepthResult:
-        self._lost += 1
-        self._motion = np.eye(4)
-        if self._lost >= PATIENCE:
-            self._start(frame, stamp, None)
-            return self._result(frame, stamp, unknown_depth(frame.size), "starting", 0.0, True)
+    def _anew(self, frame: EncodedFrame, stamp: int, given: Matrix | None) -> DepthResult:
+        """This frame is the first one of a new start."""
+        self._track.start(frame, stamp, given)
+        return self._result(frame, stamp, unknown_depth(frame.size), "starting", 0.0, True)
+
+    def _when_lost(self, frame: EncodedFrame, stamp: int, given: Matrix | None) -> DepthResult:
+        track = self._track
+        if given is not None or track.lost + 1 >= PATIENCE:
+            return self._anew(frame, stamp, given)
+        track.lost += 1
         return self._result(frame, stamp, unknown_depth(frame.size), "lost", 0.0)
 
     def _when_placed(
         self, frame: EncodedFrame, stamp: int, placed: Placed, seen: _Seen, given: bool
     ) -> DepthResult:
         """Depth of a frame whose pose is known, and whether it becomes a key frame."""
-        state: DepthState = "ok"
+        track, depth = self._track, unknown_depth(frame.size)
         if placed.kind == "ambiguous":
-            state = "starting"
-        elif placed.kind in ("static", "rotation") or seen.most < self._least:
-            turned = max(p.flow for p in seen.parallaxes) >= self._least
-            state = "rotation" if turned else "static"
-        pose, depth = placed.pose, unknown_depth(frame.size)
-        if state == "ok":
-            if self.config.adjust and not given:
-                start = carried_depth(seen.matches, pose, self._pinhole.K)
-                adjusted = adjust(
-                    self._window.frames, seen.matches, pose, start, self._pinhole.K, self._step
-                )
-                pose = pose if adjusted is None else adjusted.pose
-            depth = self._depth(frame, pose, seen.matches)
-            if placed.kind == "first":
-                pose, depth = self._scaled(pose, depth, seen.matches[0].key.pose)
-        elif state != "starting":
-            depth = carried_depth(seen.matches, pose, self._pinhole.K)
-        if placed.kind != "ambiguous":
-            self._motion = inverse(self._pose) @ pose
-            base = seen.matches[0].key.covariance
-            self._covariance = base if placed.covariance is None else base + placed.covariance
-            self._pose = pose
-        newest = seen.parallaxes[0]
-        key = state == "ok" and self._window.wants(newest.pixels, newest.overlap)
-        key = key or (state == "rotation" and newest.overlap < NEARLY_OUT)
+            track.lost = 0
+            return self._result(frame, stamp, depth, "starting", seen.most)
+        if placed.kind in ("static", "rotation") or seen.most < track.least:
+            track.move(placed.pose, self._drift(placed, seen))
+            return self._carried(frame, stamp, seen, given)
+        if not given:
+            placed = self._adjusted(placed, seen)
+        depth = self._depth(frame, placed.pose, seen.matches)
+        if placed.kind == "first":
+            placed, depth = self._scaled(placed, depth, seen.matches[0].key.pose)
+        track.move(placed.pose, self._drift(placed, seen))
+        if np.isfinite(depth.depth).mean() < NEXT_TO_NOTHING:
+            return self._carried(frame, stamp, seen, given)
+        key = self._is_key(placed, seen)
         if key:
-            known = depth if np.isfinite(depth.depth).mean() > SOME else None
-            matches = seen.matches if state == "ok" else []
-            self._window.add(self._keyframe(frame, pose, stamp, given, known, matches))
+            track.add(frame, stamp, given=given, depth=depth, matches=seen.matches)
+            depth = depth.scaled(self._leveled(depth))
+        return self._result(frame, stamp, depth, "ok", seen.most, key)
+
+    def _is_key(self, placed: Placed, seen: _Seen) -> bool:
+        """Whether the frame is far enough from the newest key frame, or about to lose it.
+
+        Matches fail before the view is left, in driving ahead for example: so the share of matched
+        pixels counts too, against the best that this key frame has had.
+        """
+        newest, key = seen.parallaxes[0], seen.matches[0].key
+        key.matched = max(key.matched, newest.matched)
+        left = min(newest.overlap, newest.matched / max(key.matched, 1e-6))
+        parallax = newest.pixels * (EARLY if placed.kind == "first" else 1.0)
+        return self._track.window.wants(parallax, left)
+
+    def _drift(self, placed: Placed, seen: _Seen) -> Matrix:
+        """Covariance of the pose: of the measurement, and of what it was measured against."""
+        if placed.covariance is None:
+            return np.zeros((6, 6))
+        return np.asarray(seen.matches[0].key.covariance + placed.covariance)
+
+    def _carried(self, frame: EncodedFrame, stamp: int, seen: _Seen, given: bool) -> DepthResult:
+        """A frame without parallax: depth as the key frames know it."""
+        track = self._track
+        depth = carried_depth(seen.matches, track.pose, self._pinhole.K)
+        state = seen.still(track.least)
+        key = state == "rotation" and seen.parallaxes[0].overlap < NEARLY_OUT
+        if key:
+            track.add(frame, stamp, given=given, depth=depth)
         return self._result(frame, stamp, depth, state, seen.most, key)
+
+    def _adjusted(self, placed: Placed, seen: _Seen) -> Placed:
+        if not self.config.adjust:
+            return placed
+        track, K = self._track, self._pinhole.K
+        start = carried_depth(seen.matches, placed.pose, K)
+        found = adjust(track.window.frames, seen.matches, placed.pose, start, K, track.step)
+        return placed if found is None else Placed(found.pose, found.covariance, placed.kind)
 
     def _depth(self, frame: EncodedFrame, pose: Matrix, matches: list[Match]) -> DepthMap:
         """Depth from all key frames' pictures and the flow to those that were matched."""
         K = self._pinhole.K
-        flows = {id(match.key): match.flow for match in matches}
+        flows = {match.key.serial: match.flow for match in matches}
         views = [
-            PosedView(flows.get(id(key)), inverse(key.pose) @ pose, K, key.encoded.gray)
-            for key in self._window.frames[::-1]
+            PosedView(flows.get(key.serial), inverse(key.pose) @ pose, K, key.encoded.gray)
+            for key in self._track.window.frames[::-1]
         ]
         config = MultiviewConfig(max_relative_sigma=self.config.max_relative_sigma)
         return depth_from_views(K, views, image=frame.gray, config=config)
 
-    def _scaled(self, pose: Matrix, depth: DepthMap, origin: Matrix) -> tuple[Matrix, DepthMap]:
+    def _scaled(self, placed: Placed, depth: DepthMap, origin: Matrix) -> tuple[Placed, DepthMap]:
         """The first two frames in the stream's unit: the baseline's, or the median depth is 1."""
         known = np.isfinite(depth.depth)
-        unit = 1.0
+        length, unit = float(np.linalg.norm(placed.pose[:3, 3] - origin[:3, 3])), 1.0
         if self.config.baseline is not None:
-            unit, self._metric = self.config.baseline, True
+            unit, self._track.metric = self.config.baseline / length, True
         elif known.any():
             unit = 1 / float(np.median(depth.depth[known]))
-        scaled = pose.copy()
-        scaled[:3, 3] = origin[:3, 3] + unit * (pose[:3, 3] - origin[:3, 3])
-        return scaled, DepthMap(
-            (depth.depth * unit).astype(np.float32), (depth.sigma * unit).astype(np.float32)
-        )
+        pose = placed.pose.copy()
+        pose[:3, 3] = origin[:3, 3] + unit * (pose[:3, 3] - origin[:3, 3])
+        covariance = placed.covariance
+        if covariance is not None:
+            units = np.repeat([unit, 1.0], 3)
+            covariance = covariance * np.outer(units, units)
+        return Placed(pose, covariance, placed.kind), depth.scaled(unit)
+
+    def _leveled(self, depth: DepthMap) -> float:
+        """Bring the track to the known height over the ground; the factor on this depth."""
+        track, height = self._track, self.config.camera_height
+        if height is None or track.posed:
+            return 1.0
+        ground = find_ground(depth, self._pinhole.K)
+        if ground is None:
+            return 1.0
+        factor = float((height / ground.height) ** (GAIN if track.metric else 1.0))
+        track.rescale(factor)
+        track.metric = True
+        return factor
 
     def _result(
         self,
@@ -268,15 +267,15 @@ class DepthStream:
         pixels: float,
         keyframe: bool = False,
     ) -> DepthResult:
-        estimated = bool(self._covariance.any())
+        track = self._track
         return DepthResult(
             depth=depth.depth,
             sigma=depth.sigma,
-            scale="metric" if self._metric else "relative",
+            scale="metric" if track.metric else "relative",
             K=self._pinhole.K,
             image=frame.image,
-            pose=self._pose,
-            pose_covariance=self._covariance if estimated else None,
+            pose=track.pose,
+            pose_covariance=track.covariance if track.covariance.any() else None,
             state=state,
             keyframe=keyframe,
             stamp=stamp,

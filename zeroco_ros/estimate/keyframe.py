@@ -33,7 +33,8 @@ class Keyframe:
 
     pose: (4, 4) camera to world. given: whether that pose was given. depth: of its own pixels.
     covariance: (6, 6) of the pose, x y z rot_x rot_y rot_z along the world's axes; zeros if given.
-    links: its matches with the key frames before it, by their serial numbers.
+    links: its matches with the key frames before it, by their serial numbers. matched: largest
+    share of a later frame's pixels that were matched with it.
     """
 
     serial: int
@@ -45,6 +46,7 @@ class Keyframe:
     depth: DepthMap | None
     covariance: Array
     links: tuple[Link, ...] = ()
+    matched: float = 0.0
 
 
 @dataclass(frozen=True)

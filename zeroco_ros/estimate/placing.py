@@ -9,11 +9,13 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.keyframe import Match
 from zeroco_ros.estimate.motion import Located, landmarks, locate
 from zeroco_ros.estimate.posed_view import flow_sigma
+from zeroco_ros.estimate.track import Track
 from zeroco_ros.geometry.epipolar import RelativePose, relative_pose
-from zeroco_ros.geometry.transforms import transform
+from zeroco_ros.geometry.transforms import inverse, transform
 
 Array = npt.NDArray[np.float64]
 
@@ -34,6 +36,37 @@ class Placed:
     pose: Array
     covariance: Array | None
     kind: Literal["known", "first", "static", "rotation", "ambiguous", "lost"]
+
+
+def place(
+    track: Track, matches: Sequence[Match], given: Array | None, K: Array, config: DepthConfig
+) -> Placed:
+    """The pose of a frame that was matched with key frames of the track, the newest first.
+
+    A given pose is taken as it is; key frames whose poses were estimated since the last one are
+    moved to fit it, or forgotten where they cannot be.
+    """
+    if given is not None:
+        if not all(key.given for key in track.window):
+            _follow(track, matches, given, K, config.grid)
+        return Placed(given, None, "known" if len(track.window) else "lost")
+    if config.poses == "given" or (track.posed and not track.mapped):
+        return Placed(track.pose, None, "lost")
+    if not track.mapped:
+        return first_pose(matches[0], K, config.grid)
+    found = tracked(matches, K, config.grid, track.pose, track.motion)
+    if found is None:
+        return Placed(track.pose, None, "lost")
+    return Placed(found.pose, found.covariance, "known")
+
+
+def _follow(track: Track, matches: Sequence[Match], given: Array, K: Array, step: int) -> None:
+    """Key frames with estimated poses follow the correction that a given pose is."""
+    found = tracked(matches, K, step, track.pose, track.motion) if track.mapped else None
+    if found is None:
+        track.forget_estimated()
+    else:
+        track.correct(given @ inverse(found.pose))
 
 
 def tracked(

@@ -44,6 +44,10 @@ class DepthMap:
     depth: FloatArray
     sigma: FloatArray
 
+    def scaled(self, factor: float) -> DepthMap:
+        """The same in another unit of length."""
+        return DepthMap(self.depth * np.float32(factor), self.sigma * np.float32(factor))
+
 
 def unknown_depth(size: tuple[int, int]) -> DepthMap:
     """All NaN, (H, W) = size."""

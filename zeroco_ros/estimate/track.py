@@ -1,0 +1,114 @@
+"""Where a camera has been: its key frames, its last pose and motion, its unit of length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroco_ros.estimate.depth_config import DepthConfig
+from zeroco_ros.estimate.frames import EncodedFrame
+from zeroco_ros.estimate.keyframe import Keyframe, Match, link
+from zeroco_ros.estimate.posed_view import DepthMap
+from zeroco_ros.geometry.transforms import inverse
+from zeroco_ros.stream.window import KeyframeWindow
+
+Array = npt.NDArray[np.float64]
+
+# Share of the pixels with depth from which on a key frame's depth places later frames.
+SOME = 0.05
+# Parallax below so many pixels is noise of the flow, however small the picture.
+NOISE = 1.0
+
+
+class Track:
+    """The state of a depth stream between two frames.
+
+    pose: (4, 4) of the last frame, camera to world; motion: (4, 4) from that frame to the one
+    before; covariance: (6, 6) of the pose; metric: whether lengths are meters; posed: whether the
+    world is that of given poses; lost: frames lost in a row. least: parallax in pixels that tells
+    motion from noise; step: grid of the adjustment in pixels.
+    """
+
+    def __init__(self, config: DepthConfig, side: int) -> None:
+        self.least = max(config.least_parallax * side, NOISE)
+        self.step = 2 * config.grid
+        self.window: KeyframeWindow[Keyframe] = KeyframeWindow(
+            config.window,
+            max(config.key_parallax * side, self.least),
+            config.key_overlap,
+            self.least,
+        )
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.window.clear()
+        self.pose: Array = np.eye(4)
+        self.motion: Array = np.eye(4)
+        self.covariance: Array = np.zeros((6, 6))
+        self.metric = self.posed = False
+        self.lost = 0
+
+    @property
+    def mapped(self) -> bool:
+        """Whether the depth of some key frame is known."""
+        return any(key.depth is not None for key in self.window)
+
+    def start(self, frame: EncodedFrame, stamp: int, given: Array | None) -> None:
+        """Begin anew with this frame, at the given pose or where the last one was."""
+        self.window.clear()
+        self.metric = self.posed = given is not None
+        if given is not None:
+            self.pose, self.covariance = given, np.zeros((6, 6))
+        self.motion, self.lost = np.eye(4), 0
+        self.add(frame, stamp, given=given is not None, depth=None)
+
+    def move(self, pose: Array, covariance: Array) -> None:
+        """The next frame is at `pose`."""
+        self.motion = inverse(self.pose) @ pose
+        self.pose, self.covariance, self.lost = pose, covariance, 0
+
+    def add(
+        self,
+        frame: EncodedFrame,
+        stamp: int,
+        *,
+        given: bool,
+        depth: DepthMap | None,
+        matches: Sequence[Match] = (),
+    ) -> None:
+        """The frame, at the last pose, becomes a key frame."""
+        if depth is not None and not np.isfinite(depth.depth).mean() > SOME:
+            depth = None
+        links = tuple(link(match, self.step) for match in matches)
+        self.window.add(
+            Keyframe(
+                self.window.added, frame, self.pose, stamp, given, depth, self.covariance, links
+            )
+        )
+
+    def rescale(self, factor: float) -> None:
+        """Another unit of length, the last pose stays where it is."""
+        here = self.pose[:3, 3]
+        for key in self.window:
+            key.pose = key.pose.copy()
+            key.pose[:3, 3] = here + factor * (key.pose[:3, 3] - here)
+            if key.depth is not None:
+                key.depth = key.depth.scaled(factor)
+        self.motion = self.motion.copy()
+        self.motion[:3, 3] *= factor
+
+    def correct(self, correction: Array) -> None:
+        """Move the key frames whose poses were estimated by this (4, 4), in the world."""
+        for key in self.window:
+            if not key.given:
+                key.pose = correction @ key.pose
+
+    def forget_estimated(self) -> None:
+        """Keep only the key frames whose poses were given."""
+        kept = [key for key in self.window if key.given]
+        self.window.clear()
+        for key in kept:
+            self.window.add(key)

@@ -104,8 +104,9 @@ def _pose(
     turn = refine_rotation(rotation_start(few), matches, 5)
     fit, alternative, planar = _best(few, matches, turn.R, guess)
     errors = np.abs(epipolar_errors(fit.R, fit.t, everything))
-    # A match of weight w has the sigma of the fit over the root of w.
+    # A match of weight w has the sigma of the fit over the root of w, and is never far off.
     limit = INLIER_SIGMAS * fit.sigma / np.sqrt(everything.weights)
+    limit = np.minimum(limit, INLIER_SIGMAS * options.sigma_px)
     inliers = errors <= limit
     share = float(everything.weights[inliers].sum() / everything.weights.sum())
     if fit.sigma > options.sigma_px or share < options.min_inliers:

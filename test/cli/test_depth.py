@@ -209,6 +209,29 @@ def test_a_frame_of_another_size_is_left_out(zeroco: Run, bag: Path, tmp_path: P
     assert error.count("\n") == 2
 
 
+def test_an_interrupted_run_is_known_and_replaced(
+    zeroco: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from zeroco_ros.commands.depth_folder import DepthFolder
+
+    original = DepthFolder.add
+
+    def add(self: DepthFolder, name: str, result: Any) -> None:
+        original(self, name, result)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DepthFolder, "add", add)
+        code, _, error = zeroco()
+    assert (code, error) == (130, "zeroco depth: interrupted\n")
+    unfinished = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert unfinished == {"finished": False}
+    assert [p.name for p in (tmp_path / "out" / "depth").iterdir()] == ["000001.png"]
+    assert zeroco("--every", 2)[0] == 0
+    assert [p.name for p in (tmp_path / "out" / "depth").iterdir()] == ["000002.png"]
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["finished"] is True
+
+
 def test_options_reach_the_estimator(
     zeroco: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
     rendered = parser.add_argument_group("the rendered bag")
     add = rendered.add_argument
-    add("--frames", type=int, default=40, metavar="N", help="default: 40")
+    add("--frames", type=int, default=30, metavar="N", help="default: 30")
     add("--size", default="480x640", metavar="HxW", help="in pixels (default: 480x640)")
     add("--seed", type=int, default=0, metavar="N", help="of the camera noise (default: 0)")
 

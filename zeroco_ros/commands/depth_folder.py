@@ -33,6 +33,7 @@ PANEL_WIDTH = 400  # pixels of a panel of the strip and the animation
 STRIP_ROWS = 4
 ANIMATED = 60  # frames at most; twice as many are held until the end is known
 VOXEL_SHARE = 0.005  # of the first key frame's median depth
+UNFINISHED = '{"finished": false}\n'
 POSED = ("ok", "static", "rotation")  # states whose pose says something
 
 
@@ -196,7 +197,7 @@ def _prepared(out: Path) -> Path:
                     path.unlink()
             for name in ("cloud.ply", "trajectory.txt", "camera.yaml", "strip.png", "depth.gif"):
                 (out / name).unlink(missing_ok=True)
-            (out / "summary.json").unlink()
+        (out / "summary.json").write_text(UNFINISHED)  # an interrupted run is known by it
         (out / "depth").mkdir(exist_ok=True)
         (out / "sigma").mkdir(exist_ok=True)
     except OSError as error:

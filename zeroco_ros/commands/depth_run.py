@@ -29,8 +29,8 @@ def estimate_depth(
     height, width = first.image.shape[:2]
     camera, camera_words = open_camera(sequence, args.camera, (width, height))
     poses = open_poses(sequence, args.poses)
-    folder = DepthFolder(args.out, npy=args.npy, voxel=args.voxel, max_sigma=args.max_sigma)
     stream = _stream(config, camera, args)
+    folder = DepthFolder(args.out, npy=args.npy, voxel=args.voxel, max_sigma=args.max_sigma)
     summary = DepthSummary(
         folder=str(args.out),
         recording=sequence.words,

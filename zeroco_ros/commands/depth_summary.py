@@ -103,6 +103,7 @@ class DepthSummary:
     def as_json(self) -> dict[str, Any]:
         """Everything as JSON values."""
         return {
+            "finished": True,
             "recording": self.recording,
             "camera": self.camera,
             "poses": self.poses,

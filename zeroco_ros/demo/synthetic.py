@@ -22,7 +22,7 @@ from zeroco_ros.bag.writer import BagWriter, message_class
 from zeroco_ros.demo.gallery import DURATION, gallery, view_at
 from zeroco_ros.demo.quads import Look, View, flow_between, look, render
 
-FRAMES = 40
+FRAMES = 30
 WHOLE = 60  # frames that take the whole drive
 SIZE = (480, 640)
 IMAGE_TOPIC = "/camera/image_raw"

@@ -44,7 +44,9 @@ class Stage:
         self.results = self.probe.collect(Image, self.subject.output)
         scenes.connect(self.probe, self.node, self.camera)
         scenes.wait_status(self.probe, self.diagnostics, state="active")
-        self.info.publish(scenes.calibration())  # to nobody, where the node needs none
+        if self.subject is scenes.DEPTH:
+            self.probe.wait_connected(self.info)
+            self.info.publish(scenes.calibration())
         self._before = self.counters()
         self._log_start = len(self.node.log)
         self.sent = 0

@@ -132,7 +132,7 @@ def lossless(remap: dict[str, str], values: dict[str, Any]) -> dict[str, Any]:
     beside = topics[images[0]].rpartition("/")[0]
     names = [f"{topic}{suffix}" for topic in topics.values()]
     names += [remap.get("camera_info", f"{beside}/camera_info")]
-    names += [remap.get(name, f"/{name}") for name in ("odom", "pose")]
+    names += [remap.get(name, f"{remap.get('__ns', '')}/{name}") for name in ("odom", "pose")]
     overrides: dict[str, Any] = {}
     for topic in names:
         overrides[f"qos_overrides.{topic}.subscription.reliability"] = "reliable"
@@ -192,7 +192,7 @@ def wait_status(probe: Any, diagnostics: Any, **expected: str) -> dict[str, str]
 
 
 def connect(probe: Any, process: Any, *cameras: Any) -> None:
-    """Wait until the node has loaded its model and listens to every camera.
+    """Wait until the node has loaded its model and listens to every camera (or other input).
 
     It subscribes when it has found a listener of an output: what it publishes gets there too.
     """

@@ -1,0 +1,177 @@
+"""A running depth_node in a room of the procedural world, whose depth is known exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from itertools import count
+from typing import Any
+
+import node_scenes as scenes
+import numpy as np
+import ros_harness
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
+from nav_msgs.msg import Odometry
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import String
+
+from zeroco_ros.geometry.transforms import matrix_to_quaternion
+
+FRAME_ID = "eye"
+STEP = scenes.SECOND // 10
+_numbers = count()
+OUTPUTS = {
+    "depth": Image,
+    "depth_sigma": Image,
+    "points": PointCloud2,
+    "image_rect": Image,
+    "camera_info": CameraInfo,
+    "odometry": Odometry,
+}
+
+
+@lru_cache
+def world(kind: str, frames: int = 4) -> Sequence[Any]:
+    """Frames of a camera in the procedural world, 120 rows of 160 pixels: see WorldFrame."""
+    from zeroco_ros.training.sequences import world_sequence
+
+    return tuple(world_sequence(kind, frames, (120, 160)))
+
+
+class DepthStage:
+    """One depth_node with its inputs and, collected, its outputs.
+
+    home: the namespace of the node and of all its topics. second: the time to play.
+    """
+
+    def __init__(
+        self,
+        home: str,
+        node: Any,
+        probe: ros_harness.Probe,
+        outputs: Sequence[str],
+        pose_source: str,
+    ) -> None:
+        self.home = home
+        self.node = node
+        self.probe = probe
+        self.camera = probe.publisher(Image, f"{home}/image", depth=200)
+        self.info = probe.publisher(CameraInfo, f"{home}/camera_info")
+        self.odom = probe.publisher(Odometry, f"{home}/odom", depth=200)
+        self.pose = probe.publisher(PoseStamped, f"{home}/pose", depth=200)
+        self.diagnostics = probe.collect(DiagnosticArray, f"{home}/diagnostics")
+        self.outputs = {name: self.collect(name) for name in outputs}
+        self.second = 10
+        poses = {"odometry": [self.odom], "pose": [self.pose]}.get(pose_source, [])
+        scenes.connect(probe, node, self.camera, self.info, *poses)
+        self.told(state="active")
+
+    def collect(self, output: str) -> ros_harness.Collector:
+        """An audience of one output."""
+        return self.probe.collect(OUTPUTS[output], f"{self.home}/depth_node/{output}")
+
+    def scale(self) -> ros_harness.Collector:
+        """~/scale, whose newest message comes to those too who come late."""
+        profile = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        topic = f"{self.home}/depth_node/scale"
+        return ros_harness.Collector(self.probe, String, topic, profile)
+
+    def set(self, **values: Any) -> None:
+        """Set parameters of the node."""
+        for name, value in values.items():
+            path = f"{self.home}/depth_node"
+            result = scenes.set_parameter(self.probe, name, value, path)
+            assert result.successful, result.reason
+
+    def told(self, **expected: str) -> dict[str, str]:
+        """Wait until diagnostics say this; all that they say."""
+        return scenes.wait_status(self.probe, self.diagnostics, **expected)
+
+    def complaint(self, words: str) -> dict[str, str]:
+        """Wait until the message of diagnostics has these words; all that they say then."""
+
+        def said() -> bool:
+            return words in scenes.status(self.diagnostics)["message"]
+
+        self.probe.wait_until(said, f"diagnostics that say {words!r}", scenes.STARTUP)
+        return scenes.status(self.diagnostics)
+
+    def fresh(self) -> None:
+        """Forget what came, and go on at a later time: everything starts anew."""
+        self.second += 10
+        for collector in self.outputs.values():
+            collector.clear()
+
+    def stamp(self, index: float) -> int:
+        """Nanoseconds of frame `index`."""
+        return self.second * scenes.SECOND + round(index * STEP)
+
+    def calibrate(self, frame: Any, **more: Any) -> None:
+        """Publish the camera of a frame of the world and wait until the node has it."""
+        height, width = frame.depth.shape
+        info = scenes.calibration((width, height), frame.K[0, 0], **more)
+        info.k = frame.K.ravel()
+        self.info.publish(info)
+        model = "plumb_bob" if len(info.d) else "pinhole"
+        told = f"{width}x{height} {model}, fx {frame.K[0, 0]:g}, fy {frame.K[1, 1]:g}"
+        self.told(camera=told)
+
+    def show(self, index: float, frame: Any, frame_id: str = FRAME_ID) -> None:
+        """Publish a frame's image."""
+        self.camera.publish(scenes.image(frame.image, self.stamp(index), frame_id))
+
+    def say_pose(self, index: float, c2w: np.ndarray) -> None:
+        """Publish the camera's pose."""
+        message = PoseStamped(header=ros_harness.make_header(self.stamp(index), "room"))
+        message.pose = pose_message(c2w)
+        self.pose.publish(message)
+
+    def say_odometry(self, index: float, b2w: np.ndarray, body: str) -> None:
+        """Publish the pose of a body."""
+        message = Odometry(child_frame_id=body)
+        message.header = ros_harness.make_header(self.stamp(index), "room")
+        message.pose.pose = pose_message(b2w)
+        self.odom.publish(message)
+
+    def settled(self, frames: int) -> dict[str, str]:
+        """Wait until the node is done with so many images since it started; its diagnostics."""
+
+        def done() -> bool:
+            now = scenes.status(self.diagnostics)
+            if not now.get("in"):
+                return False
+            ended = sum(int(now[name]) for name in (*scenes.DEPTH.ended, "out", "refused"))
+            return int(now["in"]) == frames and ended == frames
+
+        self.probe.wait_until(done, f"{frames} images to be dealt with", scenes.STARTUP)
+        return scenes.status(self.diagnostics)
+
+
+def pose_message(matrix: np.ndarray) -> Any:
+    """A geometry_msgs/Pose."""
+    from geometry_msgs.msg import Point, Pose, Quaternion
+
+    place, turn = matrix[:3, 3], matrix_to_quaternion(matrix[:3, :3])
+    return Pose(
+        position=Point(**dict(zip("xyz", map(float, place), strict=True))),
+        orientation=Quaternion(**dict(zip("xyzw", map(float, turn), strict=True))),
+    )
+
+
+@contextmanager
+def depth_stage(weights: str, outputs: Sequence[str] = ("depth",), **more: Any) -> Iterator[Any]:
+    """A running depth_node in the world; `more` are its parameters."""
+    number = next(_numbers)
+    home, probe = f"/rig{number}", ros_harness.Probe(f"depth_{number}")
+    # More than one may be running: diagnostics stay apart too.
+    remap = {"__ns": home, "/diagnostics": f"{home}/diagnostics"}
+    try:
+        with scenes.depth_node(weights, remap, **more) as node:
+            yield DepthStage(home, node, probe, outputs, more.get("pose_source", "none"))
+            assert node.stop() == 0
+            assert "Traceback" not in node.log
+    finally:
+        probe.close()

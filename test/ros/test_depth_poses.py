@@ -1,0 +1,120 @@
+"""Poses for depth_node: interpolated from odometry, late, missing, of another frame; estimated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import node_scenes as scenes
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
+from depth_scenes import DepthStage, depth_stage, world
+
+from zeroco_ros.geometry.transforms import inverse, pose_to_matrix
+from zeroco_ros.ros.depth.messages import FORWARD_FROM_OPTICAL
+
+FRAMES = 4
+MOUNT = "0.2 0 0.1 -0.5 0.5 -0.5 0.5"  # looks ahead, at the front of a robot
+AHEAD = pose_to_matrix((0.2, 0, 0.1), (-0.5, 0.5, -0.5, 0.5))
+
+
+@pytest.fixture(scope="module")
+def stage(tiny_weights: Path) -> Iterator[DepthStage]:
+    """A node with odometry of a robot whose camera looks ahead; images wait for good."""
+    values = {"pose_source": "odometry", "camera_in_body": MOUNT, "input_timeout": 0.5}
+    with depth_stage(str(tiny_weights), ("depth", "odometry"), **values) as stage:
+        stage.calibrate(world("walk", FRAMES)[0])
+        yield stage
+
+
+def body_of(c2w: np.ndarray) -> np.ndarray:
+    """Pose of the robot whose camera is there."""
+    return c2w @ inverse(AHEAD)
+
+
+def matrix(message: object) -> np.ndarray:
+    """The pose of a nav_msgs/Odometry."""
+    place, turn = message.pose.pose.position, message.pose.pose.orientation
+    return pose_to_matrix((place.x, place.y, place.z), (turn.x, turn.y, turn.z, turn.w))
+
+
+def test_the_pose_of_an_image_is_interpolated_between_later_odometry(stage: DepthStage) -> None:
+    """Odometry half a frame before and after each image, and only when the image is there."""
+    frames = world("walk", FRAMES)
+    stage.fresh()
+    before = int(scenes.status(stage.diagnostics)["in"])
+    for index in range(2):
+        around = [frames[index].c2w.copy() for _ in range(2)]
+        for pose, side in zip(around, (-0.03, 0.03), strict=True):
+            pose[:3, 3] += side  # the middle of the two is the image's
+        stage.show(index, frames[index])
+        stage.told(**{"in": str(before + index + 1)})
+        for pose, offset in zip(around, (-0.4, 0.4), strict=True):
+            stage.say_odometry(index + offset, body_of(pose), "base_link")
+        stage.outputs["odometry"].wait_for(index)
+    (message,) = stage.outputs["odometry"].messages
+    assert stage.outputs["odometry"].stamps == [stage.stamp(1)]
+    assert matrix(message) == pytest.approx(frames[1].c2w, abs=1e-6)
+    assert message.header.frame_id == "room"
+    stage.told(no_pose="0", scale="metric")
+
+
+def test_without_its_pose_an_image_goes_on_and_diagnostics_warn(stage: DepthStage) -> None:
+    frames = world("walk", FRAMES)
+    stage.fresh()
+    stage.set(patience=0.05)
+    before = int(scenes.status(stage.diagnostics)["no_pose"])
+    try:
+        for index in range(2):
+            stage.show(index, frames[index])
+            count = str(before + index + 1)
+            stage.told(no_pose=count)
+        told = stage.told(level="1")
+        assert "without a pose" in told["message"]
+        assert f"{stage.home}/odom (1 publishers)" in told["message"]
+    finally:
+        stage.set(patience=60.0)
+    for index in (2, 3):
+        stage.say_odometry(index, body_of(frames[index].c2w), "base_link")
+        stage.show(index, frames[index])
+    said = lambda: "without a pose" in scenes.status(stage.diagnostics)["message"]  # noqa: E731
+    stage.probe.wait_until(lambda: not said(), "the complaint to end")
+    stage.told(no_pose=str(before + 2), scale="metric")
+
+
+def test_poses_of_another_frame_are_not_taken_for_the_cameras(tiny_weights: Path) -> None:
+    values = {"pose_source": "odometry", "patience": 0.05, "input_timeout": 0.1}
+    frames = world("walk", FRAMES)
+    with depth_stage(str(tiny_weights), **values) as stage:
+        scale = stage.scale()
+        stage.calibrate(frames[0])
+        for index in range(2):
+            stage.say_odometry(index, frames[index].c2w, "base_link")
+            stage.show(index, frames[index])
+            stage.told(no_pose=str(index + 1))
+        stage.complaint("/odom gives poses of 'base_link', the images are those of 'eye'")
+        assert "set camera_in_body" in stage.node.log
+        assert [message.data for message in scale.wait_for(1)] == ["relative"]
+
+
+def test_estimated_poses_begin_with_x_forward_and_z_up(tiny_weights: Path) -> None:
+    weights = scenes.shipped_or(tiny_weights)
+    frames = world("walk", FRAMES)
+    with depth_stage(weights, ("odometry",)) as stage:
+        scale = stage.scale()
+        stage.calibrate(frames[0])
+        for index, frame in enumerate(frames):
+            stage.show(index, frame)
+            stage.settled(index + 1)
+        assert [message.data for message in scale.wait_for(1)] == ["relative"]
+        found = [matrix(message) for message in stage.outputs["odometry"].messages]
+        assert {m.header.frame_id for m in stage.outputs["odometry"].messages} == {"odom"}
+    assert len(found) == FRAMES - 1
+    moved = inverse(frames[0].c2w) @ frames[-1].c2w  # in the first camera
+    expected = FORWARD_FROM_OPTICAL[:3, :3] @ moved[:3, 3]
+    there = found[-1][:3, 3]
+    assert there @ expected / np.linalg.norm(there) / np.linalg.norm(expected) > 0.9
+    turned = FORWARD_FROM_OPTICAL[:3, :3] @ moved[:3, :3]
+    assert np.trace(turned.T @ found[-1][:3, :3]) > 2.99  # within 6 degrees

@@ -1,4 +1,4 @@
-"""The parameter table, without ROS: what it says is what flow.yaml and the estimator know."""
+"""The parameter tables, without ROS: what they say is what YAML files and estimators know."""
 
 from __future__ import annotations
 
@@ -12,19 +12,25 @@ from typing import get_args
 import pytest
 import yaml
 
-from zeroco_ros.estimate import config
+from zeroco_ros.estimate import config, depth_config
+from zeroco_ros.ros.depth import parameters as depth
 from zeroco_ros.ros.flow.parameters import TABLE, reference_of
 from zeroco_ros.ros.parameter_spec import ParameterSpec
+from zeroco_ros.ros.parameter_table import ParameterTable
 
 ROOT = Path(__file__).resolve().parents[2]
+TABLES = {"flow": TABLE, "depth": depth.TABLE}
+EVERY = {f"{name}-{spec.name}": spec for name, table in TABLES.items() for spec in table}
 
 
-def test_defaults_are_allowed() -> None:
-    assert TABLE.refusal(TABLE.defaults()) is None
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_defaults_are_allowed(table: ParameterTable) -> None:
+    assert table.refusal(table.defaults()) is None
 
 
-def test_names_are_unique_and_described() -> None:
-    for spec in TABLE:
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_names_are_described(table: ParameterTable) -> None:
+    for spec in table:
         assert spec.description.endswith(".")
         assert spec.allowed_text
 
@@ -36,7 +42,12 @@ def test_choices_are_the_estimators() -> None:
     assert set(TABLE["precision"].choices) == set(get_args(config.Precision))
 
 
-@pytest.mark.parametrize("spec", TABLE, ids=lambda spec: spec.name)
+def test_choices_are_the_depth_estimators() -> None:
+    assert set(depth.TABLE["preset"].choices) == set(depth_config.DEPTH_PRESETS)
+    assert set(depth.TABLE["mode"].choices) == {"preset", *get_args(depth_config.DepthMode)}
+
+
+@pytest.mark.parametrize("spec", EVERY.values(), ids=EVERY)
 def test_refusals_name_the_parameter_and_what_is_allowed(spec: ParameterSpec) -> None:
     wrong: list[object] = [None, [1.0], object()]
     if isinstance(spec.default, str):
@@ -55,16 +66,22 @@ def test_refusals_name_the_parameter_and_what_is_allowed(spec: ParameterSpec) ->
 
 
 @pytest.mark.parametrize(
-    ("changes", "words"),
+    ("name", "changes", "words"),
     [
-        ({"min_dt": 2.0, "max_dt": 1.0}, "min_dt <= max_dt"),
-        ({"reference": "left"}, "auto, current, previous"),
-        ({"reference": "previous", "pairing": "synchronized"}, "auto, left, right"),
-        ({"max_side": 31}, "32"),
+        ("flow", {"min_dt": 2.0, "max_dt": 1.0}, "min_dt <= max_dt"),
+        ("flow", {"reference": "left"}, "auto, current, previous"),
+        ("flow", {"reference": "previous", "pairing": "synchronized"}, "auto, left, right"),
+        ("flow", {"max_side": 31}, "32"),
+        ("depth", {"min_dt": 2.0, "max_dt": 1.0}, "min_dt <= max_dt"),
+        ("depth", {"window": 1}, "0 (the preset's) or 2 to 32"),
+        ("depth", {"window": 3, "views": 4}, "views <= window"),
+        ("depth", {"camera_in_body": "0 0 0 0 0 0 0"}, "its quaternion is zero"),
+        ("depth", {"camera_in_body": "0 0 0 1"}, "seven numbers"),
     ],
 )
-def test_values_that_do_not_go_together(changes: dict[str, object], words: str) -> None:
-    reason = TABLE.refusal({**TABLE.defaults(), **changes})
+def test_values_that_do_not_go_together(name: str, changes: dict[str, object], words: str) -> None:
+    table = TABLES[name]
+    reason = table.refusal({**table.defaults(), **changes})
     assert reason is not None
     assert words in reason
 
@@ -76,16 +93,18 @@ def test_reference_follows_the_pairing() -> None:
     assert reference_of({**values, "reference": "previous"}) == "previous"
 
 
-def test_flow_yaml_holds_every_parameter_with_its_default() -> None:
-    document = yaml.safe_load((ROOT / "config" / "flow.yaml").read_text())
-    assert document == {"/**": {"ros__parameters": TABLE.defaults()}}
+@pytest.mark.parametrize("name", TABLES)
+def test_yaml_files_hold_every_parameter_with_its_default(name: str) -> None:
+    document = yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
+    assert document == {"/**": {"ros__parameters": TABLES[name].defaults()}}
 
 
-def test_listing_and_help_need_neither_rclpy_nor_torch() -> None:
+@pytest.mark.parametrize("name", TABLES)
+def test_listing_and_help_need_neither_rclpy_nor_torch(name: str) -> None:
     code = (
         "import sys\n"
         "sys.modules['rclpy'] = sys.modules['torch'] = None\n"
-        "from zeroco_ros.ros.flow_node import main\n"
+        f"from zeroco_ros.ros.{name}_node import main\n"
         "code = main(sys.argv[1:])\n"
         "sys.exit(code)\n"
     )
@@ -97,14 +116,14 @@ def test_listing_and_help_need_neither_rclpy_nor_torch() -> None:
 
     listed = call("--list-parameters")
     assert listed.returncode == 0
-    assert all(f"{name} (" in listed.stdout for name in TABLE.specs)
+    assert all(f"{spec.name} (" in listed.stdout for spec in TABLES[name])
     helped = call("--help")
     assert helped.returncode == 0
-    assert "~/flow " in helped.stdout
+    assert f"~/{name} " in helped.stdout
     started = call()
     assert started.returncode == 2
     assert started.stdout == ""
-    assert started.stderr.startswith("flow_node: rclpy")
+    assert started.stderr.startswith(f"{name}_node: rclpy")
     assert len(started.stderr.strip().splitlines()) == 1
 
 
@@ -135,6 +154,22 @@ def test_parameters_become_the_estimators_configuration() -> None:
     assert (changed.refine, changed.correlation) == ("dis", "encoder")
     assert changed.head == "none" and changed.alignment is True
     assert flow_config({**values, "zoom": "none"}).zoom == ()
+
+
+def test_parameters_become_the_depth_estimators_configuration() -> None:
+    from zeroco_ros.ros.depth.model import depth_config as configured
+
+    values = depth.TABLE.defaults()
+    preset = depth_config.DEPTH_PRESETS["default"]
+    flow = dataclasses.replace(preset.flow_config, max_pixels=1_000_000_000)
+    expected = dataclasses.replace(preset, flow=flow, poses="estimated")
+    assert configured(values) == expected
+    changes = {"preset": "accurate", "window": 3, "camera_height": 1.5, "pose_source": "pose"}
+    changed = configured({**values, **changes, "missing_poses": "skip"})
+    assert (changed.window, changed.views, changed.poses) == (3, 3, "given")
+    assert changed.camera_height == 1.5
+    assert configured({**values, "views": 12}).window == 12
+    assert configured({**values, "pose_source": "tf"}).poses == "auto"
 
 
 def test_without_torch_one_sentence_says_what_to_do(

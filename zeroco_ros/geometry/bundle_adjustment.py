@@ -92,12 +92,13 @@ def bundle_adjust(
 
     c2w: (N, 4, 4) camera to world, OpenCV axes, first guess. inverse_depth: (N, h, w) first guess,
     0 or more, in one over the unit of the poses, along the optical axis; where it is not finite
-    the median of the frame is taken. K: (3, 3) or (N, 3, 3) in pixels. edges: frames i and j, (E,)
-    each; edge e says where the grid of i[e] is seen in j[e]. targets: (E, h, w, 2) that place in
-    pixels (x, y) of frame j, i.e. grid point plus flow; NaN where nothing is known. weights:
-    (E, h, w, 2) or (E, h, w), one over the variance in square pixels; what is not finite or
-    negative counts as zero. pixels: (h, w, 2) position of the grid points in pixels of the frame
-    (of the image, if K is the image's; then the targets are, too); None: (0, 0), (1, 0), ...
+    the median of the frame is taken, or that of all frames. K: (3, 3) or (N, 3, 3) in pixels.
+    edges: frames i and j, (E,) each; edge e says where the grid of i[e] is seen in j[e]. targets:
+    (E, h, w, 2) that place in pixels (x, y) of frame j, i.e. grid point plus flow; NaN where
+    nothing is known. weights: (E, h, w, 2) or (E, h, w), one over the variance in square pixels;
+    what is not finite or negative counts as zero. pixels: (h, w, 2) position of the grid points in
+    pixels of the frame (of the image, if K is the image's; then the targets are, too); None:
+    (0, 0), (1, 0), ...
     motion_probability: (N, h, w) in [0, 1], takes weight from points that move by themselves.
     A scene that cannot be decided is no error: the variances say so. Raises ConfigError for wrong
     shapes, no or bad edges, and values outside their ranges.
@@ -182,8 +183,10 @@ def _weights(weights: Array, targets: Array, motion: Array | None, source: Tenso
 def _start(c2w: Array, inverse_depth: Array, problem: Problem) -> State:
     depths = as_tensor(inverse_depth).flatten(1)
     low, high = problem.options.inverse_depth_range
-    median = torch.where(depths.isfinite(), depths, torch.nan).nanmedian(1, keepdim=True).values
-    depths = torch.where(depths.isfinite(), depths, median.nan_to_num(1.0)).clamp(low, high)
+    known = torch.where(depths.isfinite(), depths, torch.nan)
+    usual = known.nanmedian(1, keepdim=True).values
+    usual = torch.where(usual.isfinite(), usual, known.nanmedian().nan_to_num(1.0))
+    depths = torch.where(known.isfinite(), known, usual).clamp(low, high)
     poses = as_tensor(c2w)
     # Poses from float32 are not quite rigid, and the inverse takes them to be.
     left, stretch, right = torch.linalg.svd(poses[:, :3, :3])

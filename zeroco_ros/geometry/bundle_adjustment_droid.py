@@ -59,7 +59,7 @@ def jacobians(
     focal = K[[0, 1], [0, 1]].view(1, 2, 1).expand(edges, 2, points)
     rows = torch.zeros(edges, 6, 2, points, dtype=x.dtype)
     fill(rows, seen, inverse_depth.flatten(1)[source], focal)
-    by_into = rows.permute(0, 3, 2, 1) @ BASIS
+    by_into = rows.permute(0, 3, 2, 1) @ BASIS.to(rows.dtype)
     by_source = -by_into @ adjoint(relative)[:, None]
     by_depth = along(relative[:, :3, 3:], seen, focal).mT.unsqueeze(-1)
     shape = (edges, *inverse_depth.shape[1:], 2)

@@ -1,4 +1,4 @@
-"""FAULTS rows 1-9, 15, 16, 26 and 28: what comes in by topic, parameter and QoS."""
+"""FAULTS rows 1-11, 15, 16, 26 and 28: what comes in by topic, parameter and QoS."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import ros_harness
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 from encoded_frames import encoded_frames, raw
+from nonsense import BROKEN, NONSENSE
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
 from stage import BASE, CAMERA, MS, Stage, frame
@@ -138,18 +139,7 @@ def test_row_08_an_unsupported_encoding_is_dropped_and_named(stage: Stage) -> No
     assert stage.log.count("image dropped") <= 2 + (monotonic() - began) / 5
 
 
-@pytest.mark.parametrize(
-    ("fields", "told"),
-    [
-        ({"step": 385}, "36864 bytes of data, step 385 x height 96 makes 36960"),
-        ({"step": 128}, "step is 128 bytes, a row needs at least 384"),
-        ({"height": 97}, "36864 bytes of data, step 384 x height 97 makes 37248"),
-        ({"data": bytes(1000)}, "1000 bytes of data, step 384 x height 96 makes 36864"),
-        ({"data": b""}, "0 bytes of data"),
-        ({"height": 0, "width": 0, "step": 0, "data": b""}, "0x0 rgb8 image: it has no pixels"),
-        ({"height": 2**32 - 1, "width": 2**32 - 1, "step": 2**32 - 1}, "pixels"),
-    ],
-)
+@pytest.mark.parametrize(("fields", "told"), BROKEN)
 def test_row_09_what_does_not_fit_is_dropped_with_the_numbers(
     stage: Stage, fields: dict[str, object], told: str
 ) -> None:
@@ -183,6 +173,39 @@ def test_row_09_padded_rows_and_big_endian_data_are_read_right(stage: Stage) -> 
             assert np.median(flow, axis=(0, 1)) == pytest.approx([-3, 0], abs=0.3)
     assert stage.output == [100, 1100, 1200]
     assert stage.counted() == {}
+
+
+def test_row_10_an_image_above_max_pixels_is_refused(stage: Stage) -> None:
+    large = scenes.view(0).repeat(2, axis=0).repeat(2, axis=1)
+    assert stage.set_parameter("max_pixels", 20_000).successful
+    try:
+        stage.show(0)
+        stage.show(50, pixels=large)
+        stage.show(100)
+    finally:
+        assert stage.set_parameter("max_pixels", 40_000_000).successful
+    assert stage.output == [100]
+    assert stage.counted() == {"refused": 1}
+    assert "256x192 = 49152 pixels is more than the parameter max_pixels" in stage.last_error
+
+
+@pytest.mark.parametrize("level", [0, 128, 255], ids=["black", "gray", "saturated"])
+def test_row_11_a_blank_image_gives_nothing_that_looks_good(stage: Stage, level: int) -> None:
+    confidence = stage.probe.collect(Image, "/flow_node/confidence")
+    if stage.subject is scenes.FLOW:
+        heard = scenes.listened("flow", "confidence")
+        scenes.wait_status(stage.probe, stage.diagnostics, **heard)
+    blank = np.full((scenes.HEIGHT, scenes.WIDTH, 3), level, np.uint8)
+    stage.show(0, 100, pixels=blank)
+    assert stage.output == [100]
+    assert stage.counted() == {}
+    values = scenes.pixels(stage.results.messages[0])
+    if stage.subject is scenes.FLOW:
+        assert np.isfinite(values).all()
+        assert scenes.pixels(confidence.wait_for(1)[0]).max() == 0
+    else:
+        assert np.isnan(values).all()
+    confidence.destroy()
 
 
 def test_row_15_a_slow_node_works_on_the_newest_pair(stage: Stage) -> None:
@@ -221,22 +244,7 @@ def test_row_16_without_an_audience_nothing_is_computed(stage: Stage) -> None:
     assert stage.output == [1100]  # the first pair there can be, nothing from before
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "told"),
-    [
-        ("max_dt", math.nan, "0"),
-        ("max_dt", -1.0, "0"),
-        ("max_dt", math.inf, "3600"),
-        ("max_dt", 10**6 * 1.0, "3600"),
-        ("min_dt", 2.0, "min_dt <= max_dt"),
-        ("significant_bits", 0, "8"),
-        ("significant_bits", 1.5, "integer from 8 to 16"),
-        ("significant_bits", "one", "integer from 8 to 16"),
-        ("max_pixels", -1, "4096"),
-        ("weights", "other.pth", "unconfigured"),
-        ("no_such_parameter", 1, "undeclared parameter"),
-    ],
-)
+@pytest.mark.parametrize(("name", "value", "told"), NONSENSE)
 def test_row_26_nonsense_is_refused_with_the_range_and_changes_nothing(
     stage: Stage, name: str, value: object, told: str
 ) -> None:

@@ -29,6 +29,8 @@ def undistort(camera: Camera, pixels: Array) -> Array:
         return np.empty((0, 2))
     if camera.model == "equidistant":
         out = cv2.fisheye.undistortPoints(points, camera.K, D, criteria=CRITERIA)
+    elif hasattr(cv2, "undistortPointsIter"):  # OpenCV 4: criteria under a name of its own
+        out = cv2.undistortPointsIter(points, camera.K, D, None, None, CRITERIA)
     else:
         out = cv2.undistortPoints(points, camera.K, D, criteria=CRITERIA)
     rays = np.asarray(out, dtype=np.float64)[:, 0]

@@ -24,7 +24,7 @@ from zeroco_ros.estimate.depth_config import DEPTH_PRESETS, DepthConfig, depth_p
         ({"views": True}, "1 to 5"),
         ({"grid": 2}, "4 to 64"),
         ({"key_parallax": 0.0}, "above 0"),
-        ({"least_parallax": 0.1}, "up to 0.025"),
+        ({"least_parallax": 0.1}, "up to 0.015"),
         ({"key_overlap": math.nan}, "0 to 1"),
         ({"adjust": 1}, "True or False"),
         ({"camera_height": -1.0}, "meters"),

@@ -34,7 +34,8 @@ class DepthConfig:
         before it has `key_parallax`, in [0, 1].
     lost_overlap: share of pixels that must be matched with some key frame, in [0, 1]; a frame with
         fewer is lost.
-    grid: step in pixels of the grid on which poses are estimated and adjusted, 4 to 64.
+    grid: step in pixels of the grid on which poses are estimated, 4 to 64; bundle adjustment takes
+        twice that. Small pictures get a finer one.
     adjust: bundle adjustment of the window at each new key frame (estimated poses only).
     camera_height: meters above the ground, or None: makes estimated depth metric where the ground
         is seen below the camera.
@@ -49,7 +50,7 @@ class DepthConfig:
     views: int = 3
     window: int = 5
     poses: PoseSource = "auto"
-    key_parallax: float = 0.025
+    key_parallax: float = 0.015
     least_parallax: float = 0.0025
     key_overlap: float = 0.6
     lost_overlap: float = 0.1

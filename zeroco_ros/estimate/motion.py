@@ -32,6 +32,8 @@ FEWEST = 40
 # Errors of dense flow go together over about two grid steps, in both directions.
 CORRELATED = 4.0
 NEAREST = 1e-4
+# Smallest eigenvalue of the normal matrix with a unit diagonal; longest step, units or radians.
+SINGULAR, FARTHEST = 1e-9, 1e3
 
 
 @dataclass(frozen=True)
@@ -133,13 +135,14 @@ def locate(K: Array, known: Sequence[Landmarks], starts: Sequence[Array]) -> Loc
             return None
         pose = se3_exp(step) @ pose
     system = _linearized(K, points, pose, 1.0)
-    if _solved(system) is None:
+    inside = _inverted(system)
+    if inside is None:
         return None
     c2w = inverse(pose)
     turn = np.zeros((6, 6))
     turn[:3, :3] = turn[3:, 3:] = c2w[:3, :3]
     spread = max(1.0, system.misfit) * CORRELATED
-    covariance = turn @ np.linalg.inv(system.normal) @ turn.T * spread
+    covariance = turn @ inside @ turn.T * spread
     return Located(c2w, covariance, system.agree, system.cost, system.rms_px)
 
 
@@ -219,8 +222,21 @@ def _linearized(K: Array, points: _Points, pose: Array, scale: float) -> _System
 
 
 def _solved(system: _System) -> Array | None:
-    """The step, None where the points do not determine one."""
-    damped = system.normal + np.diag(1e-6 * np.diag(system.normal) + 1e-9)
-    if not np.isfinite(damped).all() or np.linalg.cond(damped) > 1e14:
+    """The step, None where the points do not determine one or it leads nowhere."""
+    inside = _inverted(system)
+    if inside is None:
         return None
-    return np.asarray(np.linalg.solve(damped, system.right), dtype=np.float64)
+    step = inside @ system.right
+    return step if np.isfinite(step).all() and np.abs(step).max() < FARTHEST else None
+
+
+def _inverted(system: _System) -> Array | None:
+    """Inverse of the normal matrix; None where it is singular, whatever the units."""
+    diagonal = np.diag(system.normal)
+    if not np.isfinite(system.normal).all() or not (diagonal > 0).all():
+        return None
+    unit = 1 / np.sqrt(diagonal)
+    values, vectors = np.linalg.eigh(system.normal * np.outer(unit, unit))
+    if values[0] < SINGULAR:
+        return None
+    return np.asarray(np.outer(unit, unit) * ((vectors / values) @ vectors.T), dtype=np.float64)

@@ -48,13 +48,13 @@ def place(
     """
     if given is not None:
         if not all(key.given for key in track.window):
-            _follow(track, matches, given, K, config.grid)
+            _follow(track, matches, given, K, track.fine)
         return Placed(given, None, "known" if len(track.window) else "lost")
     if config.poses == "given" or (track.posed and not track.mapped):
         return Placed(track.pose, None, "lost")
     if not track.mapped:
-        return first_pose(matches[0], K, config.grid)
-    found = tracked(matches, K, config.grid, track.pose, track.motion)
+        return first_pose(matches[0], K, track.fine)
+    found = tracked(matches, K, track.fine, track.pose, track.motion)
     if found is None:
         return Placed(track.pose, None, "lost")
     return Placed(found.pose, found.covariance, "known")

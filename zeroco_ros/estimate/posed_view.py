@@ -15,6 +15,7 @@ FloatArray = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 SIGMA_SURE = 0.7  # pixels at confidence 1, for an image whose longer side is 640
+BELIEVED = 0.1  # confidence below which a match is left out
 BEYOND = 1.0  # inverse depths below so many sigmas are not told from zero
 
 
@@ -62,9 +63,13 @@ def pixel_rays(K: Matrix, size: tuple[int, int]) -> Matrix:
 
 
 def flow_sigma(flow: FlowResult) -> FloatArray:
-    """Standard deviation of the flow (H, W) in pixels as its confidence tells; inf at zero."""
+    """Standard deviation of the flow (H, W) in pixels as its confidence tells.
+
+    inf where the match is hidden or hardly believed.
+    """
     unit = SIGMA_SURE * max(flow.confidence.shape) / 640
-    sure = np.where(flow.occluded, 0, flow.confidence)
+    believed = ~flow.occluded & (flow.confidence >= BELIEVED)
+    sure = np.where(believed, flow.confidence, 0)
     with np.errstate(divide="ignore"):
         return np.asarray(unit / sure, dtype=np.float32)
 

@@ -20,6 +20,8 @@ Array = npt.NDArray[np.float64]
 SOME = 0.05
 # Parallax below so many pixels is noise of the flow, however small the picture.
 NOISE = 1.0
+# Small pictures get a finer grid than configured: at least so many columns.
+COLUMNS = 64
 
 
 class Track:
@@ -28,12 +30,13 @@ class Track:
     pose: (4, 4) of the last frame, camera to world; motion: (4, 4) from that frame to the one
     before; covariance: (6, 6) of the pose; metric: whether lengths are meters; posed: whether the
     world is that of given poses; lost: frames lost in a row. least: parallax in pixels that tells
-    motion from noise; step: grid of the adjustment in pixels.
+    motion from noise; fine, step: grids of pose and adjustment in pixels.
     """
 
     def __init__(self, config: DepthConfig, side: int) -> None:
         self.least = max(config.least_parallax * side, NOISE)
-        self.step = 2 * config.grid
+        self.fine = max(2, min(config.grid, side // COLUMNS))
+        self.step = 2 * self.fine
         self.window: KeyframeWindow[Keyframe] = KeyframeWindow(
             config.window,
             max(config.key_parallax * side, self.least),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.estimate.multiview_aggregate import beliefs, peak, reduced, upsampled
+from zeroco_ros.estimate.multiview_aggregate import beliefs, peak, reduced, store, upsampled
 from zeroco_ros.estimate.multiview_prior import InverseDepthPrior, fused, warp_prior
 from zeroco_ros.estimate.multiview_sweep import sweep
 from zeroco_ros.estimate.multiview_views import PlacedView, placed_views, scaled
@@ -39,7 +39,7 @@ class MultiviewConfig:
         exceeds this share of them become NaN, > 0; inf keeps all.
     """
 
-    max_side: int = 320
+    max_side: int = 256
     levels: int = 64
     flow_weight: float = 0.05
     prior_weight: float = 0.05
@@ -89,12 +89,12 @@ def depth_from_views(
     terms = [(config.flow_weight, VoteCost(votes))] if votes else []
     if known is not None:
         terms.append((config.prior_weight, VoteCost([known])))
-    volume = np.empty((size[0], len(levels), size[1]), dtype=np.float32)
+    volume = np.empty((size[0], len(levels), size[1]), dtype=np.int16)
     planes = sweep(small, K_small, [view.picture for view in placed], levels)
     for number, (level, plane) in enumerate(zip(levels, planes, strict=True)):
         for weight, cost in terms:
             plane += np.float32(weight) * cost.at(float(level))
-        volume[:, number] = plane
+        store(plane, volume[:, number])
     value, sigma = peak(beliefs(volume, small), levels)
     sigma = np.hypot(sigma, _least_pose_sigma(value, K_small, placed))
     value, sigma = upsampled(value, sigma, small, image.astype(np.float32))

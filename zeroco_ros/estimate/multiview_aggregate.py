@@ -13,6 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+ShortArray = npt.NDArray[np.int16]
+
+# Sixteen bits are half the memory. Aggregated costs stay below 4 (HIGHEST + JUMP) - 3 HIGHEST.
+SCALE, HIGHEST = 2000.0, 4.0
 
 # Cost of one level from a pixel to its neighbor, and of any further jump: between two pixels that
 # look alike, and (less) across an edge of EDGE gray levels or more.
@@ -44,10 +48,20 @@ def jump_costs(image: npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
     return costs[0].astype(np.float32), costs[1].astype(np.float32)
 
 
-def beliefs(rows: FloatArray, image: FloatArray) -> FloatArray:
-    """Aggregated cost (h, D, w) of a volume (h, D, w), smooth but for edges of `image` (h, w)."""
-    across, down = jump_costs(image)
-    total = rows * np.float32(-3)
+def store(plane: FloatArray, into: ShortArray) -> None:
+    """Put costs (h, w) into a part of a volume."""
+    np.minimum(plane, np.float32(HIGHEST), out=plane)
+    plane *= np.float32(SCALE)
+    into[...] = plane.astype(np.int16)
+
+
+def beliefs(rows: ShortArray, image: FloatArray) -> ShortArray:
+    """Aggregated cost (h, D, w) of a volume (h, D, w), smooth but for edges of `image` (h, w).
+
+    Costs are whole numbers, one is 1 / `SCALE`; the volume's lie in [0, `HIGHEST`].
+    """
+    across, down = ((jump * SCALE).astype(np.int16) for jump in jump_costs(image))
+    total = rows * np.int16(-3)
     _scan(rows, down[1:], total)
     _scan(rows[::-1], down[:0:-1], total[::-1])
     columns = np.ascontiguousarray(rows.transpose(2, 1, 0))
@@ -59,7 +73,7 @@ def beliefs(rows: FloatArray, image: FloatArray) -> FloatArray:
     return total
 
 
-def _scan(cost: FloatArray, jumps: FloatArray, total: FloatArray) -> None:
+def _scan(cost: ShortArray, jumps: ShortArray, total: ShortArray) -> None:
     """Add one direction's costs to `total`: cost (n, D, m), jumps (n - 1, m) between the steps."""
     path = cost[0].copy()
     total[0] += path
@@ -67,7 +81,7 @@ def _scan(cost: FloatArray, jumps: FloatArray, total: FloatArray) -> None:
     for number in range(1, len(cost)):
         least = path.min(0)
         np.minimum(path, least + jumps[number - 1], out=reached)
-        path += np.float32(STEP)
+        path += np.int16(STEP * SCALE)
         np.minimum(reached[1:], path[:-1], out=reached[1:])
         np.minimum(reached[:-1], path[1:], out=reached[:-1])
         reached -= least
@@ -75,7 +89,7 @@ def _scan(cost: FloatArray, jumps: FloatArray, total: FloatArray) -> None:
         total[number] += path
 
 
-def peak(belief: FloatArray, levels: FloatArray) -> tuple[FloatArray, FloatArray]:
+def peak(belief: ShortArray, levels: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Inverse depth and its standard deviation, (h, w) each, from aggregated costs (h, D, w).
 
     levels: (D,) evenly spaced. The mean over the peak's surroundings; the deviation from it over
@@ -88,10 +102,10 @@ def peak(belief: FloatArray, levels: FloatArray) -> tuple[FloatArray, FloatArray
     return value, sigma
 
 
-def _peak(belief: FloatArray, levels: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _peak(belief: ShortArray, levels: FloatArray) -> tuple[FloatArray, FloatArray]:
     best = belief.argmin(1)[:, None]
-    share = np.take_along_axis(belief, best, axis=1) - belief
-    share *= np.float32(1 / TEMPERATURE)
+    share = (np.take_along_axis(belief, best, axis=1) - belief).astype(np.float32)
+    share *= np.float32(1 / (TEMPERATURE * SCALE))
     np.exp(share, out=share)
     moments = np.stack([np.ones_like(levels), levels, levels**2])
     whole, first, second = np.moveaxis(moments @ share, 1, 0)

@@ -52,23 +52,24 @@ def sweep(
 ) -> Iterator[FloatArray]:
     """For each of the inverse depths (D,) in turn its cost (h, w) in [0, `WORST`] at every pixel.
 
-    gray: (h, w) float32 of the reference, K: (3, 3) of it. The better half of the views that see a
-    point counts, so that it may be hidden in the others (Kang, Szeliski and Chai, CVPR 2001).
+    gray: (h, w) float32 of the reference, K: (3, 3) of it. The mean over the views that a point
+    would be seen in; where it is hidden in some, `WORST` bounds what they add.
     """
     size = gray.shape[0], gray.shape[1]
     own, inverse = normalized(gray), np.asarray(np.linalg.inv(K), dtype=np.float64)
     others = [normalized(view.gray) for view in views]
-    costs = np.empty((len(views), *size), dtype=np.float32)
-    spare = np.empty(size, dtype=np.float32)
     for level in levels:
-        for slot, view, other in zip(costs, views, others, strict=True):
+        total, count = np.zeros((2, *size), dtype=np.float32)
+        for view, other in zip(views, others, strict=True):
             warped, hidden = _seen_on_plane(other, view, inverse, float(level), size)
             np.subtract(warped, own, out=warped)
             np.abs(warped, out=warped)
             np.minimum(warped, np.float32(WORST), out=warped)
-            cv2.blur(warped, (MATCH_SIDE, MATCH_SIDE), dst=slot)
-            slot[hidden] = np.inf
-        yield _better_half(costs, spare)
+            cost = np.asarray(cv2.blur(warped, (MATCH_SIDE, MATCH_SIDE)), dtype=np.float32)
+            cost[hidden] = 0
+            total += cost
+            count += ~hidden
+        yield np.where(count > 0, total / np.maximum(count, 1), np.float32(UNSEEN))
 
 
 def _seen_on_plane(
@@ -98,22 +99,3 @@ def _seen_on_plane(
         y = homography[2, 1] * np.arange(height) + homography[2, 2]
         hidden |= x + y[:, None] <= 0
     return warped, hidden
-
-
-def _better_half(costs: FloatArray, spare: FloatArray) -> FloatArray:
-    """Mean of the lower half of the finite costs (V, h, w) of each pixel: (h, w).
-
-    Sorts `costs` in place by odd-even transposition, which is whole pictures at a time; spare:
-    (h, w) of room.
-    """
-    count = np.isfinite(costs).sum(0, dtype=np.float32)
-    for turn in range(len(costs)):
-        for low in range(turn % 2, len(costs) - 1, 2):
-            np.minimum(costs[low], costs[low + 1], out=spare)
-            np.maximum(costs[low], costs[low + 1], out=costs[low + 1])
-            costs[low] = spare
-    half = np.floor((count + 1) / 2)
-    total = np.zeros_like(spare)
-    for rank in range((len(costs) + 1) // 2):
-        total += np.where(rank < half, costs[rank], 0)
-    return np.where(half > 0, total / np.maximum(half, 1), np.float32(UNSEEN)).astype(np.float32)

@@ -175,6 +175,47 @@ def test_known_poses_and_poses_alone(world: World) -> None:
     assert errors(world, both)[1] < 1e-4
 
 
+def test_every_frame_may_have_its_own_camera(world: World) -> None:
+    start = disturbed(world, 2)
+    used = world.edges[0] != 2  # frame 2 is only looked into, through another lens
+    some = replace(
+        world,
+        edges=(world.edges[0][used], world.edges[1][used]),
+        targets=world.targets[used],
+        weights=world.weights[used],
+    )
+    zoomed, cameras = some.targets.copy(), np.stack([world.K] * FRAMES)
+    zoomed[some.edges[1] == 2] *= 1.5
+    cameras[2, :2] *= 1.5
+    one = some.adjust(*start, fixed=2)
+    other = some.adjust(*start, fixed=2, K=cameras, targets=zoomed)
+    np.testing.assert_allclose(other.c2w, one.c2w, atol=1e-5)
+    assert other.K.shape == (FRAMES, 3, 3)
+    into, seen = some.edges[1] == 2, some.weights > 0
+    assert np.nanmax(other.residual[into][seen[into]]) < 0.01
+    assert np.isinf(one.inverse_depth_variance[2]).all()
+
+
+def test_inverse_depths_stay_within_their_bounds(world: World) -> None:
+    c2w, inverse_depth = disturbed(world, 2)
+    low, high = np.quantile(world.inverse_depth, [0.2, 0.8])
+    found = world.adjust(c2w, inverse_depth, fixed=2, inverse_depth_range=(low, high))
+    assert found.inverse_depth.min() >= low
+    assert found.inverse_depth.max() <= high
+    assert (found.inverse_depth == high).any()
+    assert all(after < before for before, after in zip(found.costs, found.costs[1:], strict=False))
+
+
+def test_a_start_with_points_behind_a_camera_is_left(world: World) -> None:
+    c2w, inverse_depth = world.c2w.copy(), world.inverse_depth
+    c2w[3, :3, 3] += (
+        c2w[3, :3, 2] * 0.8 / np.median(inverse_depth)
+    )  # far forward, past some points
+    found = world.adjust(c2w, inverse_depth, fixed=2, robust="cauchy", iterations=60)
+    assert all(after < before for before, after in zip(found.costs, found.costs[1:], strict=False))
+    assert errors(world, found)[1] < 1e-4
+
+
 def test_without_observations_nothing_changes(world: World) -> None:
     start = disturbed(world, 1)
     unseen = {

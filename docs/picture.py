@@ -1,26 +1,32 @@
-"""The README's picture: a small animation of the demo's own bag, and one frame of it.
+"""The README's pictures: a small animation of the demo's own bag, one frame of flow, one of depth.
 
 zeroco demo --out demo_out && python docs/picture.py demo_out
 
-Writes docs/images/flow.gif (at most 1.5 MB) and docs/images/flow.png. The world in it is rendered
-from photographs inside scikit-image's wheel that are free to use, nothing else.
+Writes docs/images/flow.gif (at most 1.5 MB), docs/images/flow.png and docs/images/depth.png. The
+world in them is rendered from photographs inside scikit-image's wheel that are free to use,
+nothing else.
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from zeroco_ros.bag.reader import BagReader
-from zeroco_ros.demo.run import INPUT_BAG, OUTPUT_BAG
+from zeroco_ros.demo.depth_pictures import depth_outcomes, depth_panels
 from zeroco_ros.demo.pictures import Outcome, color_scale, outcomes
-from zeroco_ros.demo.source import find_camera
+from zeroco_ros.demo.run import INPUT_BAG, OUTPUT_BAG
+from zeroco_ros.demo.source import CameraSource, find_camera
+from zeroco_ros.demo.truth import find_depth
 from zeroco_ros.media.animation import write_animation
 from zeroco_ros.media.color import typical_magnitude
+from zeroco_ros.media.depth_color import typical_range
 from zeroco_ros.media.images import RGB, write_image
 from zeroco_ros.media.panels import confidence_panel, flow_panel, side_by_side
 
@@ -28,6 +34,7 @@ IMAGES = Path(__file__).resolve().parent / "images"
 EVERY, FPS, WIDTH, COLORS = 3, 4.0, 256, 256
 LIMIT = 1_500_000  # bytes
 STILL = 5  # index of the flow that is shown as a picture
+DEPTH_STILL, DEPTH_WIDTH = 20, 320
 
 
 def main() -> int:
@@ -48,7 +55,24 @@ def main() -> int:
     write_animation(gif, frames, FPS, max_width=frames[0].shape[1], colors=COLORS)
     size = gif.stat().st_size
     print(f"{gif}: {size / 1e6:.2f} MB, {len(frames)} frames of {frames[0].shape[1]} pixels")
+    write_depth(output, camera)
     return 0 if size <= LIMIT else 1
+
+
+def write_depth(output: Path, camera: CameraSource) -> None:
+    """One frame's picture, depth, sigma and true depth, in one scale of colors."""
+    with BagReader(camera.bag) as reader:
+        truth = find_depth(reader, camera)
+    still = next(islice(depth_outcomes(output, camera, truth), DEPTH_STILL, None))
+    assert still.truth is not None
+    shown = typical_range(np.where(still.truth > 0, still.truth, np.nan), metric=True)
+    size = (DEPTH_WIDTH, round(still.frame.shape[0] * DEPTH_WIDTH / still.frame.shape[1]))
+    near = partial(cv2.resize, dsize=size, interpolation=cv2.INTER_NEAREST)
+    frame = np.asarray(cv2.resize(still.frame, size, interpolation=cv2.INTER_AREA))
+    smaller = replace(
+        still, frame=frame, **{n: near(getattr(still, n)) for n in ("depth", "sigma", "truth")}
+    )
+    write_image(IMAGES / "depth.png", depth_panels(smaller, shown))
 
 
 def reduced(outcome: Outcome, width: int) -> Outcome:

@@ -180,7 +180,7 @@ def _prepared(out: Path) -> Path:
         raise ConfigError(f"--out {out} is a file: give a folder")
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if (out / "summary.json").exists():
+        if (out / "summary.json").exists() or (out / f"{FLOW.name}.log").exists():
             stills = [path for pattern in _STILLS for path in out.glob(pattern)]
             logs = [out / f"{spec.name}.log" for spec in (FLOW, DEPTH)]
             for path in [*stills, out / "flow.gif", out / "depth.gif", *logs]:

@@ -1,4 +1,4 @@
-# make demo   the main job: a real node, a bag played into it, flow pictures in demo_out/
+# make demo   the main job: real nodes, a bag played into them, pictures of flow and depth in demo_out/
 # make test   the whole suite;   make lint   format, lint and types
 # Both set everything up first (make setup). With a ROS 2 distribution sourced, its rclpy is used;
 # otherwise rclpy and the messages come as wheels into .venv.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.depth_config import DepthConfig, depth_preset
 from zeroco_ros.estimate.depth_stream import DepthStream
 from zeroco_ros.estimate.flow import FlowEstimator
+from zeroco_ros.estimate.learned_depth import LearnedDepth
 
 if TYPE_CHECKING:
     from zeroco_ros.geometry.camera import Camera
@@ -47,17 +47,21 @@ class DepthEstimator:
     def from_flow(
         cls, flow: FlowEstimator, config: DepthConfig | str = "default"
     ) -> DepthEstimator:
-        """A depth estimator on a flow estimator that exists; `config.flow` is then not read."""
+        """A depth estimator on a flow estimator that exists; `config.flow` is then not read.
+
+        Raises WeightsError where a mode other than "geometric" finds no depth head.
+        """
         estimator = cls.__new__(cls)
         estimator._set_up(flow, depth_preset(config) if isinstance(config, str) else config)
         return estimator
 
     def _set_up(self, flow: FlowEstimator, config: DepthConfig) -> None:
-        if config.mode != "geometric":
-            raise ConfigError(f"mode {config.mode!r} needs a depth head: use 'geometric'")
         self.flow = flow
         self.config = config
+        self.head: LearnedDepth | None = None
+        if config.mode != "geometric":
+            self.head = LearnedDepth(flow.backend, config.head)
 
     def stream(self, camera: Camera) -> DepthStream:
         """A stream for the frames of one camera, in the order of their stamps."""
-        return DepthStream(self.flow, self.config, camera)
+        return DepthStream(self.flow, self.config, camera, self.head)

@@ -19,6 +19,8 @@ class DepthConfig:
 
     mode: "geometric" triangulates flow against posed key frames, "learned" asks the depth head
         (two frames, no pose), "fused" weighs both by their inverse variances.
+    head: the depth head of those two modes: the name of shipped weights or a file of
+        `zeroco train depth`.
     flow: FlowConfig or the name of its preset, for the flow between a frame and the key frames.
     views: key frames that each frame is matched with, 1 to `window`; every one costs one flow
         estimate (both directions). The newest comes first.
@@ -46,6 +48,7 @@ class DepthConfig:
     """
 
     mode: DepthMode = "geometric"
+    head: str = "depth_head"
     flow: FlowConfig | str = "default"
     views: int = 3
     window: int = 5
@@ -63,6 +66,8 @@ class DepthConfig:
     def __post_init__(self) -> None:
         for name, kind in (("mode", DepthMode), ("poses", PoseSource)):
             _one_of(name, getattr(self, name), get_args(kind))
+        if not isinstance(self.head, str) or not self.head:
+            raise ConfigError(f"head is {self.head!r}: give a name or a file")
         if not isinstance(self.flow, FlowConfig):
             if not isinstance(self.flow, str):
                 raise ConfigError(f"flow is {self.flow!r}: give a FlowConfig or a preset's name")

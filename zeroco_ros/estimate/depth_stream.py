@@ -11,19 +11,22 @@ import numpy.typing as npt
 from zeroco_ros.errors import ConfigError, ImageError
 from zeroco_ros.estimate.adjusting import adjust
 from zeroco_ros.estimate.depth_config import DepthConfig
+from zeroco_ros.estimate.depth_modes import learned_depth
 from zeroco_ros.estimate.frames import EncodedFrame, check_image
 from zeroco_ros.estimate.ground import find_ground
 from zeroco_ros.estimate.keyframe import Match, carried_depth
 from zeroco_ros.estimate.multiview import MultiviewConfig, depth_from_views
+from zeroco_ros.estimate.multiview_prior import warp_prior
 from zeroco_ros.estimate.parallax import Parallax, parallax
 from zeroco_ros.estimate.placing import Placed, place
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 from zeroco_ros.estimate.results import DepthResult, DepthState
-from zeroco_ros.estimate.track import Track
+from zeroco_ros.estimate.track import Known, Track
 from zeroco_ros.geometry.transforms import inverse
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.flow import FlowEstimator
+    from zeroco_ros.estimate.learned_depth import LearnedDepth
     from zeroco_ros.geometry.camera import Camera
 
 Matrix = npt.NDArray[np.float64]
@@ -76,8 +79,15 @@ class DepthStream:
     thread-safe.
     """
 
-    def __init__(self, flow: FlowEstimator, config: DepthConfig, camera: Camera) -> None:
+    def __init__(
+        self,
+        flow: FlowEstimator,
+        config: DepthConfig,
+        camera: Camera,
+        head: LearnedDepth | None = None,
+    ) -> None:
         self._flow = flow
+        self._head = head
         self.config = config
         self.set_camera(camera)
 
@@ -180,6 +190,8 @@ class DepthStream:
         if key:
             track.add(frame, stamp, given=given, depth=depth, matches=seen.matches)
             depth = depth.scaled(self._leveled(depth))
+        if track.mapped or given:
+            track.last = Known(depth, placed.pose)
         return self._result(frame, stamp, depth, "ok", seen.most, key)
 
     def _is_key(self, placed: Placed, seen: _Seen) -> bool:
@@ -220,14 +232,21 @@ class DepthStream:
 
     def _depth(self, frame: EncodedFrame, pose: Matrix, matches: list[Match]) -> DepthMap:
         """Depth from all key frames' pictures and the flow to those that were matched."""
-        K = self._pinhole.K
+        K, limit = self._pinhole.K, self.config.max_relative_sigma
         flows = {match.key.serial: match.flow for match in matches}
         views = [
             PosedView(flows.get(key.serial), inverse(key.pose) @ pose, K, key.encoded.gray)
             for key in self._track.window.frames[::-1]
         ]
-        config = MultiviewConfig(max_relative_sigma=self.config.max_relative_sigma)
-        return depth_from_views(K, views, image=frame.gray, config=config)
+        config = MultiviewConfig(max_relative_sigma=limit)
+        prior, last = None, self._track.last
+        if last is not None:
+            prior = warp_prior(last.depth, K, inverse(pose) @ last.pose)
+        found = depth_from_views(K, views, image=frame.gray, prior=prior, config=config)
+        mode = self.config.mode
+        if self._head is None or mode == "geometric":
+            return found
+        return learned_depth(self._head, mode, frame, matches[0], pose, K, found, limit)
 
     def _scaled(self, placed: Placed, depth: DepthMap, origin: Matrix) -> tuple[Placed, DepthMap]:
         """The first two frames in the stream's unit: the baseline's, or the median depth is 1."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +25,22 @@ NOISE = 1.0
 COLUMNS = 64
 
 
+@dataclass(frozen=True)
+class Known:
+    """Depth of a frame, key frame or not, and its pose (4, 4) camera to world."""
+
+    depth: DepthMap
+    pose: Array
+
+
 class Track:
     """The state of a depth stream between two frames.
 
     pose: (4, 4) of the last frame, camera to world; motion: (4, 4) from that frame to the one
     before; covariance: (6, 6) of the pose; metric: whether lengths are meters; posed: whether the
-    world is that of given poses; lost: frames lost in a row. least: parallax in pixels that tells
-    motion from noise; fine, step: grids of pose and adjustment in pixels.
+    world is that of given poses; lost: frames lost in a row; last: the depth of the last frame
+    that had some, None after a start or when the unit changed. least: parallax in pixels that
+    tells motion from noise; fine, step: grids of pose and adjustment in pixels.
     """
 
     def __init__(self, config: DepthConfig, side: int) -> None:
@@ -53,6 +63,7 @@ class Track:
         self.covariance: Array = np.zeros((6, 6))
         self.metric = self.posed = False
         self.lost = 0
+        self.last: Known | None = None
 
     @property
     def mapped(self) -> bool:
@@ -65,7 +76,7 @@ class Track:
         self.metric = self.posed = given is not None
         if given is not None:
             self.pose, self.covariance = given, np.zeros((6, 6))
-        self.motion, self.lost = np.eye(4), 0
+        self.motion, self.lost, self.last = np.eye(4), 0, None
         self.add(frame, stamp, given=given is not None, depth=None)
 
     def move(self, pose: Array, covariance: Array) -> None:
@@ -102,6 +113,7 @@ class Track:
                 key.depth = key.depth.scaled(factor)
         self.motion = self.motion.copy()
         self.motion[:3, 3] *= factor
+        self.last = None
 
     def correct(self, correction: Array) -> None:
         """Move the key frames whose poses were estimated by this (4, 4), in the world."""

@@ -14,10 +14,20 @@ from zeroco_ros.croco.rope import RotaryTable, rotate
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Scaled-dot-product attention on (B, N, heads, head_dim) -> (B, Nq, heads * head_dim)."""
+    if torch.compiler.is_exporting():
+        return _attend_plainly(q, k, v)
     # Measured on CPU at 196-1200 tokens: the fused kernel beats three plain operations.
     mixed = functional.scaled_dot_product_attention(
         q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
     )
+    return mixed.transpose(1, 2).flatten(2)
+
+
+def _attend_plainly(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """The same as products and a softmax; TensorRT fuses it when q is scaled before the first."""
+    scaled = (q * q.shape[-1] ** -0.5).transpose(1, 2)
+    logits = (scaled @ k.permute(0, 2, 3, 1)).float()
+    mixed = logits.softmax(-1).to(v.dtype) @ v.transpose(1, 2)
     return mixed.transpose(1, 2).flatten(2)
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from torch import Tensor
 
 from zeroco_ros.croco.model import Encoding, PairDescriptors
+from zeroco_ros.croco.positions import Grid
 from zeroco_ros.errors import BackendError
 
 
@@ -17,7 +18,8 @@ class NonFiniteOutput(BackendError):  # noqa: N818 - it names what happened
 class Backend(Protocol):
     """A network on a device.
 
-    name: "torch"; device: "cpu" or "cuda"; precision: "fp32", "bf16" or "fp16", resolved.
+    name: "torch" or "onnx"; device: "cpu" or "cuda"; precision: "fp32", "bf16" or "fp16",
+    resolved.
     """
 
     name: str
@@ -32,4 +34,19 @@ class Backend(Protocol):
         self, target: Encoding, source: Encoding, *, features: bool = False
     ) -> PairDescriptors:
         """Descriptors of both directions; features: also the decoder blocks' outputs."""
+        ...
+
+    def volumes(
+        self,
+        target: Encoding,
+        source: Encoding,
+        valid: tuple[Grid, Grid],
+        *,
+        register_fix: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Cost volumes (B, Nt, Ns) float32 of target -> source and (B, Ns, Nt) of source -> target.
+
+        Means over heads and layers of the logits, without reciprocity, of the tokens that are not
+        padding: valid holds their rows and columns in the target and in the source.
+        """
         ...

@@ -1,8 +1,9 @@
-"""A flow head in PyTorch, on CPU or CUDA."""
+"""A flow head on a device: the Protocol, and PyTorch's, on CPU or CUDA."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -12,6 +13,24 @@ from zeroco_ros.heads.features import Level
 from zeroco_ros.heads.recurrent import HeadFlow, RecurrentHead
 
 _DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class HeadRunner(Protocol):
+    """A recurrent flow head on a device."""
+
+    def encode(self, images: Tensor) -> tuple[Level, Level]:
+        """Features of (B, 3, H, W) normalized images, sides multiples of 8."""
+        ...
+
+    def flow(
+        self,
+        target: tuple[Level, Level],
+        source: tuple[Level, Level],
+        coarse: Tensor,
+        mass: Tensor,
+    ) -> HeadFlow:
+        """Dense flow from a coarse match, see `RecurrentHead.forward`."""
+        ...
 
 
 class HeadBackend:

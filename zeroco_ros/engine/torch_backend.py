@@ -8,7 +8,9 @@ import torch
 from torch import Tensor
 
 from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
+from zeroco_ros.croco.positions import Grid
 from zeroco_ros.errors import BackendError, ConfigError
+from zeroco_ros.matching.cost_volume import attention_volume, select_tokens
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
@@ -53,10 +55,39 @@ class TorchBackend:
         with torch.inference_mode(), self._arithmetic():
             return self.model.decode_pair(target, source, features=features)
 
+    @torch.inference_mode()
+    def volumes(
+        self,
+        target: Encoding,
+        source: Encoding,
+        valid: tuple[Grid, Grid],
+        *,
+        register_fix: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Cost volumes of both directions, see `Backend.volumes`."""
+        return pair_volumes(self.match(target, source), valid, register_fix)
+
     def _arithmetic(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device, dtype=_DTYPES[self.precision])
+
+
+@torch.inference_mode()
+def pair_volumes(
+    pair: PairDescriptors, valid: tuple[Grid, Grid], register_fix: bool
+) -> tuple[Tensor, Tensor]:
+    """The cost volumes of a pair's descriptors, see `Backend.volumes`."""
+    sides = (pair.forward, *valid), (pair.backward, *valid[::-1])
+    ahead, back = (
+        attention_volume(
+            select_tokens(side.queries, side.grid_target, own),
+            select_tokens(side.keys, side.grid_source, other),
+            register_fix=register_fix,
+        )
+        for side, own, other in sides
+    )
+    return ahead, back
 
 
 def resolve_device(device: str) -> str:

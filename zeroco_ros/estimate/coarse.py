@@ -14,13 +14,13 @@ from torch import Tensor
 
 from zeroco_ros.croco.model import Encoding, PairDescriptors
 from zeroco_ros.engine.backend import Backend, NonFiniteOutput
+from zeroco_ros.engine.torch_backend import pair_volumes
 from zeroco_ros.errors import WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.frames import EncodedFrame
 from zeroco_ros.matching.argmax import Match, match_volume
 from zeroco_ros.matching.confidence import forward_backward_error, sample, token_confidence
 from zeroco_ros.matching.cost_volume import (
-    attention_volume,
     feature_volume,
     reciprocal_volume,
     select_tokens,
@@ -104,37 +104,23 @@ class Matcher:
                 select_tokens(source.tokens, source.grid, valid_source),
             )
             backward = forward.transpose(1, 2)
-        else:
+        elif config.correlation == "decoder":
             if pair is None:
-                features = config.correlation == "decoder"
-                pair = self.backend.match(target, source, features=features)
-            if config.correlation == "decoder":
-                forward = self._decoder_features(pair, valid_target, valid_source)
-                backward = forward.transpose(1, 2)
+                pair = self.backend.match(target, source, features=True)
+            forward = self._decoder_features(pair, valid_target, valid_source)
+            backward = forward.transpose(1, 2)
+        else:
+            valid, fix = (valid_target, valid_source), self.register_fix
+            if pair is None:
+                forward, backward = self.backend.volumes(target, source, valid, register_fix=fix)
             else:
-                forward, backward = self._attention(pair, valid_target, valid_source)
+                forward, backward = pair_volumes(pair, valid, fix)
+            if config.reciprocity:
+                forward = reciprocal_volume(forward, backward)
+                backward = forward.transpose(1, 2)
         if not bool(torch.isfinite(forward).all()):
             raise NonFiniteOutput("the network returned NaN or Inf: use precision 'fp32'")
         return forward, backward
-
-    def _attention(
-        self, pair: PairDescriptors, valid_target: Grid, valid_source: Grid
-    ) -> tuple[Tensor, Tensor]:
-        ahead, back = pair.forward, pair.backward
-        forward = attention_volume(
-            select_tokens(ahead.queries, ahead.grid_target, valid_target),
-            select_tokens(ahead.keys, ahead.grid_source, valid_source),
-            register_fix=self.register_fix,
-        )
-        backward = attention_volume(
-            select_tokens(back.queries, back.grid_target, valid_source),
-            select_tokens(back.keys, back.grid_source, valid_target),
-            register_fix=self.register_fix,
-        )
-        if not self.config.reciprocity:
-            return forward, backward
-        forward = reciprocal_volume(forward, backward)
-        return forward, forward.transpose(1, 2)
 
     def _decoder_features(
         self, pair: PairDescriptors, valid_target: Grid, valid_source: Grid

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zeroco_ros.engine.head_backend import HeadBackend
+from zeroco_ros.engine.head_backend import HeadBackend, HeadRunner
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.frames import HeadFrame, normalize, reduce_image
 from zeroco_ros.heads.checkpoint import load_head
@@ -48,20 +49,29 @@ class CoarseField:
 
 
 class DenseHead:
-    """A recurrent head with its image sizes.
+    """A recurrent head on a device, with its image sizes.
 
-    name: shipped weights or a file; max_side: longest side of the head's input in pixels, images
-    are not enlarged to it. Raises WeightsError for an unreadable file, ConfigError for another
-    kind of head.
+    metadata: of its file. size: a longest side in pixels, to which images are not enlarged, or
+    the (h, w) to which an engine's every image is stretched, multiples of 8.
     """
 
-    def __init__(self, name: str | Path, max_side: int, device: str, precision: str) -> None:
+    def __init__(
+        self, runner: HeadRunner, metadata: Mapping[str, Any], size: int | Size
+    ) -> None:
+        self.metadata = dict(metadata)
+        self._size = size
+        self._backend = runner
+
+    @classmethod
+    def open(cls, name: str | Path, max_side: int, device: str, precision: str) -> DenseHead:
+        """Shipped weights or a file, in PyTorch.
+
+        Raises WeightsError for an unreadable file, ConfigError for another kind of head.
+        """
         loaded = load_head(resolve(name))
         if not isinstance(loaded.head, RecurrentHead):
             raise ConfigError(f"head '{name}' is of kind {loaded.kind!r}: recurrent is needed")
-        self.metadata = loaded.metadata
-        self.max_side = max_side
-        self._backend = HeadBackend(loaded.head, device, precision)
+        return cls(HeadBackend(loaded.head, device, precision), loaded.metadata, max_side)
 
     def encode(self, images: Sequence[ByteArray]) -> list[HeadFrame]:
         """Features of images (H, W, 3) uint8 RGB; one batch where their sizes agree."""
@@ -81,9 +91,7 @@ class DenseHead:
 
     def size_of(self, image: Size) -> Size:
         """The head's input (h, w) for an image (H, W): multiples of 8 of about its proportions."""
-        scale = min(1.0, self.max_side / max(image))
-        height, width = (max(2 * CELL, round(side * scale / CELL) * CELL) for side in image)
-        return height, width
+        return head_size(image, self._size) if isinstance(self._size, int) else self._size
 
     def match(
         self, target: HeadFrame, source: HeadFrame, ahead: CoarseField, back: CoarseField
@@ -121,6 +129,13 @@ class DenseHead:
         mass = cv2.resize(coarse.mass, grid, interpolation=cv2.INTER_AREA)
         start = torch.from_numpy(np.ascontiguousarray(reduced, dtype=np.float32))
         return start.permute(2, 0, 1)[None], torch.from_numpy(np.asarray(mass))[None, None]
+
+
+def head_size(image: Size, max_side: int) -> Size:
+    """The size (h, w) at which a head sees an image (H, W) that is not enlarged."""
+    scale = min(1.0, max_side / max(image))
+    height, width = (max(2 * CELL, round(side * scale / CELL) * CELL) for side in image)
+    return height, width
 
 
 def _part(levels: tuple[Level, Level], index: int) -> tuple[Level, Level]:

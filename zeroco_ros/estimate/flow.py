@@ -110,7 +110,31 @@ class FlowEstimator:
         estimator._set_up(backend, config, metadata or {})
         return estimator
 
-    def _set_up(self, backend: Backend, config: FlowConfig, metadata: Mapping[str, Any]) -> None:
+    @classmethod
+    def from_engine(
+        cls,
+        folder: str | Path,
+        config: FlowConfig | str = "default",
+        *,
+        provider: str = "cpu",
+        threads: int | None = None,
+    ) -> FlowEstimator:
+        """An estimator on an engine of `zeroco export`, see `estimate.exported.open_engine`."""
+        from zeroco_ros.estimate.exported import open_engine
+
+        config = preset(config) if isinstance(config, str) else config
+        engine = open_engine(folder, config, provider, threads)
+        estimator = cls.__new__(cls)
+        estimator._set_up(engine.backend, engine.config, engine.metadata, engine.head)
+        return estimator
+
+    def _set_up(
+        self,
+        backend: Backend,
+        config: FlowConfig,
+        metadata: Mapping[str, Any],
+        head: DenseHead | None = None,
+    ) -> None:
         self.backend = backend
         self.config = config
         stored = matching_metadata(metadata)
@@ -124,7 +148,7 @@ class FlowEstimator:
         self._matcher = Matcher(backend, config, fix, beta)
         self._head: DenseHead | VolumeHead | None = None
         if config.head != "none":
-            self._head = open_head(config, backend)
+            self._head = head or open_head(config, backend)
             self.calibration = Calibration.from_metadata(self._head.metadata)
         # A blank wall says nothing, whatever a network makes of it; fitting switches this off.
         self.plain_is_unsure = True

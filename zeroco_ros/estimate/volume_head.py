@@ -100,7 +100,7 @@ def open_head(config: FlowConfig, backend: Backend) -> DenseHead | VolumeHead:
     if loaded.kind == "depth":
         raise ConfigError(f"head '{config.head}' is of kind depth: a flow head is needed")
     if loaded.kind == "recurrent":
-        return DenseHead(config.head, config.head_max_side, backend.device, backend.precision)
+        return DenseHead.open(config.head, config.head_max_side, backend.device, backend.precision)
     return VolumeHead(loaded, config, backend.device, backend.precision)
 
 

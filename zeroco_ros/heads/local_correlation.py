@@ -60,8 +60,22 @@ def _correlate(target: Tensor, warped: Tensor, radius: int) -> Tensor:
     rows, columns, channels = target.shape[1:]
     padded = functional.pad(warped, (0, 0, radius, radius, radius, radius))
     query = target * channels**-0.5
+    if torch.compiler.is_exporting():  # a graph of a few large nodes instead of hundreds
+        return _correlate_rows(query, padded, radius)
     shifts = _shifts(padded, radius, (rows, columns))
     return torch.stack([(query * shift).sum(-1) for shift in shifts], -1)
+
+
+def _correlate_rows(query: Tensor, padded: Tensor, radius: int) -> Tensor:
+    """The same, a row of the window at a time, by a gather and a matrix product."""
+    rows, columns = query.shape[1:3]
+    side = 2 * radius + 1
+    window = (torch.arange(columns)[:, None] + torch.arange(side)).reshape(-1)
+    column, shape = query.unsqueeze(-1), (*query.shape[:3], side, query.shape[3])
+    parts = [
+        padded[:, y : y + rows].index_select(2, window).view(shape) @ column for y in range(side)
+    ]
+    return torch.cat(parts, -2).squeeze(-1)
 
 
 class _LocalCorrelation(torch.autograd.Function):

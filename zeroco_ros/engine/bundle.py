@@ -1,0 +1,146 @@
+"""An engine on disk: a folder of graphs and a manifest that says what they are and hashes them.
+
+Nothing is run before every file has the hash that the manifest states, and a folder appears whole
+or not at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zeroco_ros.errors import BackendError, ConfigError
+
+FORMAT = "zeroco_engine_1"
+MANIFEST = "manifest.json"
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A model file that graphs were made from. name: of the file; sha256: in hex; metadata: the
+    file's own JSON values; license_note: set where use is restricted.
+    """
+
+    name: str
+    sha256: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+    license_note: str | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a bundle holds.
+
+    kind: "onnx"; precision: "fp32" or "fp16", of the products inside; model_size: (H, W) of the
+    network's input, head_size: (h, w) of the flow head's, None without one; register_fix: baked
+    into the cost volume; weights, head: where they come from; files: graph name to sha256;
+    versions: of the libraries that exported it.
+    """
+
+    kind: str
+    precision: str
+    model_size: Size
+    head_size: Size | None
+    register_fix: bool
+    weights: Origin
+    head: Origin | None
+    files: dict[str, str]
+    versions: dict[str, str]
+
+    def to_json(self) -> str:
+        """As text, the inverse of `from_json`."""
+        return json.dumps({"format": FORMAT, **asdict(self)}, indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Manifest:
+        """Raises ConfigError for text that is no manifest."""
+        try:
+            values = json.loads(text)
+            if values.pop("format") != FORMAT:
+                raise ValueError(f"its format is not {FORMAT}")
+            values["weights"] = Origin(**values["weights"])
+            values["head"] = None if values["head"] is None else Origin(**values["head"])
+            values["model_size"] = _size(values["model_size"])
+            head_size = values["head_size"]
+            values["head_size"] = None if head_size is None else _size(head_size)
+            manifest = cls(**values)
+            hashes = {str(name): str(value) for name, value in manifest.files.items()}
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise ConfigError(f"no manifest of an engine ({error})") from None
+        if any("/" in name or name.startswith(".") for name in hashes):
+            raise ConfigError("no manifest of an engine (a file lies outside of its folder)")
+        return manifest
+
+
+def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
+    """Write a bundle, replacing a former bundle of that name.
+
+    Raises ConfigError where `folder` exists and is no bundle, BackendError where it cannot be
+    written; nothing is left behind then.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise ConfigError(f"'{folder}' exists and is no engine: give another folder")
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    try:
+        draft.mkdir(parents=True)
+        for name, content in files.items():
+            (draft / name).write_bytes(content)
+        (draft / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        draft.rename(folder)
+    except OSError as error:
+        raise BackendError(f"engine '{folder}': cannot be written ({error.strerror})") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a bundle. Raises BackendError where there is none."""
+    try:
+        text = (folder / MANIFEST).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise BackendError(
+            f"'{folder}' is no engine (it has no readable {MANIFEST}): make one with "
+            "'zeroco export -o FOLDER'"
+        ) from None
+    try:
+        return Manifest.from_json(text)
+    except ConfigError as error:
+        raise BackendError(f"engine '{folder}': {error}; export it again") from None
+
+
+def read_graph(folder: Path, manifest: Manifest, name: str) -> bytes:
+    """The bytes of one graph. Raises BackendError where they are not those that were exported."""
+    if name not in manifest.files:
+        raise BackendError(f"engine '{folder}' has no {name}: export it again")
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise BackendError(f"engine '{folder}': {name}: {error.strerror}") from None
+    found = sha256(content)
+    if found != manifest.files[name]:
+        raise BackendError(
+            f"engine '{folder}': {name} is truncated or changed (sha256 {found[:12]}, the manifest "
+            f"says {manifest.files[name][:12]}): export it again"
+        )
+    return content
+
+
+def sha256(content: bytes) -> str:
+    """In hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _size(values: Any) -> Size:
+    height, width = values
+    if not (isinstance(height, int) and isinstance(width, int) and min(height, width) > 0):
+        raise ValueError(f"a size of {values}")
+    return height, width

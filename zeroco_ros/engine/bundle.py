@@ -40,8 +40,9 @@ class Manifest:
 
     kind: "onnx"; precision: "fp32" or "fp16", of the products inside; model_size: (H, W) of the
     network's input, head_size: (h, w) of the flow head's, None without one; register_fix: baked
-    into the cost volume; weights, head: where they come from; files: graph name to sha256;
-    versions: of the libraries that exported it.
+    into the cost volume; config: the values of the FlowConfig that it was exported for; weights,
+    head: where they come from; files: file name to sha256; versions: of the libraries that
+    exported it.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Manifest:
     model_size: Size
     head_size: Size | None
     register_fix: bool
+    config: dict[str, Any]
     weights: Origin
     head: Origin | None
     files: dict[str, str]

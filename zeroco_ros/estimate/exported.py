@@ -69,6 +69,7 @@ def export_engine(
         model_size=box.model,
         head_size=None if dense is None else dense[1],
         register_fix=fix,
+        config=dataclasses.asdict(config),
         weights=origin,
         head=head,
         files={name: sha256(content) for name, content in files.items()},

@@ -103,11 +103,15 @@ class FlowEstimator:
         config: FlowConfig | str = "default",
         *,
         metadata: Mapping[str, Any] | None = None,
+        head: DenseHead | None = None,
     ) -> FlowEstimator:
-        """An estimator on a backend that is already running."""
+        """An estimator on a backend, and a head, that are already running.
+
+        metadata: of the weights' file; head: None for the one that the configuration names.
+        """
         estimator = cls.__new__(cls)
         config = preset(config) if isinstance(config, str) else config
-        estimator._set_up(backend, config, metadata or {})
+        estimator._set_up(backend, config, metadata or {}, head)
         return estimator
 
     @classmethod
@@ -124,9 +128,8 @@ class FlowEstimator:
 
         config = preset(config) if isinstance(config, str) else config
         engine = open_engine(folder, config, provider, threads)
-        estimator = cls.__new__(cls)
-        estimator._set_up(engine.backend, engine.config, engine.metadata, engine.head)
-        return estimator
+        parts = {"metadata": engine.metadata, "head": engine.head}
+        return cls.from_backend(engine.backend, engine.config, **parts)
 
     def _set_up(
         self,

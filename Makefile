@@ -12,9 +12,9 @@ READY := $(VENV)/.ready
 CONSTRAINTS := $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info >= (3, 11) else "")')
 ifdef ROS_DISTRO
 VENV_FLAGS := --system-site-packages
-EXTRAS := dev,eval
+EXTRAS := dev,eval,onnx
 else
-EXTRAS := ros,dev,eval
+EXTRAS := ros,dev,eval,onnx
 endif
 BAG ?=
 OUT ?= demo_out

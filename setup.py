@@ -63,6 +63,9 @@ setup(
         ],
         # Pictures of `zeroco eval robustness` and `zeroco eval confidence`.
         "eval": ["matplotlib>=3.5"],
+        # `zeroco export`, `zeroco check`, and running an exported engine (that needs onnxruntime
+        # only; onnxruntime-gpu on a GPU).
+        "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
         "dev": [
             "colcon-common-extensions>=0.3",
             "mypy>=1.10",

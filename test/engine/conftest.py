@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from zeroco_ros.croco.checkpoint import save_croco
-from zeroco_ros.croco.model import CroCo
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.exported import export_engine
 
@@ -16,15 +14,8 @@ CONFIG = FlowConfig(max_side=64, refine="none")
 
 
 @pytest.fixture(scope="session")
-def tiny_weights(tmp_path_factory: pytest.TempPathFactory, tiny_network: CroCo) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_croco(path, tiny_network, {"matching": {"beta": 0.1, "register_fix": True}})
-    return path
-
-
-@pytest.fixture(scope="session")
 def tiny_engine(tmp_path_factory: pytest.TempPathFactory, tiny_weights: Path) -> Path:
-    """Backbone only, network input 64x48, with the register fix baked in."""
+    """The tiny backbone without a head, for images of 64x48."""
     pytest.importorskip("onnxscript", reason="zeroco_ros[onnx] is not installed")
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("engine") / "tiny"

@@ -39,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"passed": parity.passed, **dataclasses.asdict(parity)}, indent=2))
     else:
-        print(f"{'pair':12s} {'volume':>10s} {'flow med':>10s} {'flow 99%':>10s} {'conf 99%':>10s}")
+        print(
+            f"{'pair':12s} {'volume':>10s} {'flow med':>10s} {'flow 99%':>10s} {'conf 99%':>10s}"
+        )
         for pair in parity.pairs:
             values = (pair.volume, pair.flow_median, pair.flow_p99, pair.confidence_p99)
             print(f"{pair.name:12s} " + " ".join(f"{value:10.2e}" for value in values))

@@ -44,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add("--threads", type=int, metavar="N", help="CPU threads (default: torch's choice)")
+    add("--engine", metavar="FOLDER", help="run an engine of `zeroco export` in ONNX Runtime")
+    add("--provider", default="cpu", help="of ONNX Runtime: cpu (default), cuda or tensorrt")
     _add_model_arguments(parser)
 
 
@@ -105,9 +107,14 @@ def run(args: argparse.Namespace) -> int:
     _say("loading the model ...")
     from zeroco_ros.estimate.flow import FlowEstimator
 
-    estimator = FlowEstimator(
-        config, weights=args.weights, device=args.device, threads=args.threads
-    )
+    if args.engine is not None:
+        estimator = FlowEstimator.from_engine(
+            args.engine, config, provider=args.provider, threads=args.threads
+        )
+    else:
+        estimator = FlowEstimator(
+            config, weights=args.weights, device=args.device, threads=args.threads
+        )
     loaded = time.perf_counter()
     _say("estimating ...")
     try:
@@ -119,7 +126,8 @@ def run(args: argparse.Namespace) -> int:
     write_flow(out, result)
     if pictures is not None:
         _write_pictures(pictures, target, source, result)
-    names = f"preset {args.preset}, weights {args.weights}"
+    model = f"weights {args.weights}" if args.engine is None else f"engine {args.engine}"
+    names = f"preset {args.preset}, {model}"
     took = f"{seconds:.2f} s (and {loaded - started:.2f} s to load)"
     print(f"{out}: {summary(result)}, {names}, {took}")
     return 0

@@ -27,7 +27,7 @@ def _attend_plainly(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """The same as products and a softmax; TensorRT fuses it when q is scaled before the first."""
     scaled = (q * q.shape[-1] ** -0.5).transpose(1, 2)
     logits = (scaled @ k.permute(0, 2, 3, 1)).float()
-    mixed = logits.softmax(-1).to(v.dtype) @ v.transpose(1, 2)
+    mixed: Tensor = logits.softmax(-1).to(v.dtype) @ v.transpose(1, 2)
     return mixed.transpose(1, 2).flatten(2)
 
 

@@ -44,7 +44,7 @@ class Backend(Protocol):
         *,
         register_fix: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Cost volumes (B, Nt, Ns) float32 of target -> source and (B, Ns, Nt) of source -> target.
+        """Cost volumes (B, Nt, Ns), target to source, and (B, Ns, Nt), source to target, float32.
 
         Means over heads and layers of the logits, without reciprocity, of the tokens that are not
         padding: valid holds their rows and columns in the target and in the source.

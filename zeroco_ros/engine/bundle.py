@@ -130,8 +130,8 @@ def read_graph(folder: Path, manifest: Manifest, name: str) -> bytes:
     found = sha256(content)
     if found != manifest.files[name]:
         raise BackendError(
-            f"engine '{folder}': {name} is truncated or changed (sha256 {found[:12]}, the manifest "
-            f"says {manifest.files[name][:12]}): export it again"
+            f"engine '{folder}': {name} is truncated or changed (sha256 {found[:12]}, the "
+            f"manifest says {manifest.files[name][:12]}): export it again"
         )
     return content
 

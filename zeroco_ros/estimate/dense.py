@@ -55,9 +55,7 @@ class DenseHead:
     the (h, w) to which an engine's every image is stretched, multiples of 8.
     """
 
-    def __init__(
-        self, runner: HeadRunner, metadata: Mapping[str, Any], size: int | Size
-    ) -> None:
+    def __init__(self, runner: HeadRunner, metadata: Mapping[str, Any], size: int | Size) -> None:
         self.metadata = dict(metadata)
         self._size = size
         self._backend = runner

@@ -40,11 +40,11 @@ from zeroco_ros.estimate.frames import (
 )
 from zeroco_ros.estimate.results import FlowResult
 from zeroco_ros.estimate.volume_head import VolumeHead, open_head
-from zeroco_ros.estimate.zoomed import ZoomedFlow, zoom_in
+from zeroco_ros.estimate.zoomed import ZoomedFlow, attention_fields
 from zeroco_ros.matching.alignment import Pose, posed
 from zeroco_ros.matching.calibration import Calibration
 from zeroco_ros.matching.confidence import forward_backward_error, occlusion
-from zeroco_ros.matching.flow import PATCH, Letterbox, upsample_flow, upsample_map
+from zeroco_ros.matching.flow import PATCH, Letterbox, upsample_map
 from zeroco_ros.refine.dis import refine_flow
 
 Image = npt.NDArray[np.uint8]
@@ -128,8 +128,9 @@ class FlowEstimator:
 
         config = preset(config) if isinstance(config, str) else config
         engine = open_engine(folder, config, provider, threads)
-        parts = {"metadata": engine.metadata, "head": engine.head}
-        return cls.from_backend(engine.backend, engine.config, **parts)
+        return cls.from_backend(
+            engine.backend, engine.config, metadata=engine.metadata, head=engine.head
+        )
 
     def _set_up(
         self,
@@ -254,7 +255,7 @@ class FlowEstimator:
         """From the coarse match to the result."""
         boxes = target.letterbox, source.letterbox
         tokens, back_tokens = as_array(coarse.forward[0]), as_array(coarse.backward[0])
-        fields = self._fields(coarse, target, source, (tokens, back_tokens))
+        fields = attention_fields(self._matcher, target, source, (tokens, back_tokens))
         dense = self._dense(coarse, target, source, fields, pair) if self._head else None
         flow, backward = fields.flow, fields.backward
         if dense is not None:
@@ -278,23 +279,6 @@ class FlowEstimator:
             least = 3.0 if refined else max(3.0, COARSE_TOLERANCE * _stride(boxes[0]))
         occluded = occlusion(flow, error, confidence, least)
         return FlowResult(flow, confidence, occluded, error, tokens)
-
-    def _fields(
-        self,
-        coarse: CoarseMatch,
-        target: EncodedFrame,
-        source: EncodedFrame,
-        tokens: tuple[FloatArray, FloatArray],
-    ) -> ZoomedFlow:
-        """The attention's flow of both directions in image pixels, zoomed in where configured."""
-        if self.config.zoom:
-            return zoom_in(self._matcher, target, source, *tokens)
-        boxes, how = (target.letterbox, source.letterbox), self.config.upsampling
-        return ZoomedFlow(
-            upsample_flow(tokens[0], *boxes, how),
-            upsample_flow(tokens[1], *boxes[::-1], how),
-            None,
-        )
 
     def _dense(
         self,

@@ -41,6 +41,24 @@ class ZoomedFlow:
     error: FloatArray | None
 
 
+def attention_fields(
+    matcher: Matcher,
+    target: EncodedFrame,
+    source: EncodedFrame,
+    tokens: tuple[FloatArray, FloatArray],
+) -> ZoomedFlow:
+    """The attention's flow of both directions in image pixels, zoomed in where configured.
+
+    tokens: its flow on the token grids, forward and backward, (h, w, 2) each.
+    """
+    if matcher.config.zoom:
+        return zoom_in(matcher, target, source, *tokens)
+    boxes, how = (target.letterbox, source.letterbox), matcher.config.upsampling
+    return ZoomedFlow(
+        upsample_flow(tokens[0], *boxes, how), upsample_flow(tokens[1], *boxes[::-1], how), None
+    )
+
+
 def zoom_in(
     matcher: Matcher,
     target: EncodedFrame,

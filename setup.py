@@ -27,7 +27,15 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={NAME: ["py.typed", "weights/*.safetensors", "weights/*.md", "**/*.yaml"]},
+    package_data={
+        NAME: [
+            "py.typed",
+            "weights/*.safetensors",
+            "weights/*.md",
+            "**/*.yaml",
+            "estimate/parity_pairs/*.png",
+        ]
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

@@ -13,6 +13,7 @@ import torch
 
 from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.croco.model import CroCo, Encoding, MatchDescriptors, PairDescriptors
+from zeroco_ros.engine.torch_backend import pair_volumes
 from zeroco_ros.matching.cost_volume import l2_normalize
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -65,6 +66,16 @@ class PatchBackend:
             return MatchDescriptors(t.tokens[None], s.tokens[None], blocks, t.grid, s.grid)
 
         return PairDescriptors(one(target, source), one(source, target))
+
+    def volumes(
+        self,
+        target: Encoding,
+        source: Encoding,
+        valid: tuple[tuple[int, int], tuple[int, int]],
+        *,
+        register_fix: bool,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return pair_volumes(self.match(target, source), valid, register_fix)
 
 
 @pytest.fixture

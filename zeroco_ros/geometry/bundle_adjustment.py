@@ -74,6 +74,7 @@ class BundleResult:
     residual: npt.NDArray[np.float32]
 
 
+@torch.inference_mode()
 def bundle_adjust(
     c2w: Array,
     inverse_depth: Array,

@@ -12,10 +12,11 @@ import torch
 from zeroco_ros.errors import ConfigError, WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.flow import FlowEstimator
-from zeroco_ros.estimate.learned_depth import LearnedDepth, in_model
+from zeroco_ros.estimate.learned_depth import LearnedDepth, in_model, seen_motion
 from zeroco_ros.estimate.results import FlowResult
 from zeroco_ros.geometry.transforms import relative
 from zeroco_ros.heads.checkpoint import build_head, save_head
+from zeroco_ros.heads.depth_geometry import cell_centers, rays
 from zeroco_ros.matching.flow import fit_letterbox
 from zeroco_ros.training.sequences import world_sequence
 
@@ -98,6 +99,26 @@ def test_no_motion_still_answers(patches, views, file: Path) -> None:
     for motion in (None, np.eye(4)):
         found = learned.predict(frame, frame, unsure, first.K, motion=motion)
         assert not found.motion and np.isfinite(found.inverse).all() and (found.sigma > 0).all()
+
+
+def test_a_turn_and_a_still_camera_show_no_motion() -> None:
+    """What an essential matrix would make of them is arbitrary; the head has to know."""
+    K = np.array([[150.0, 0, 79.5], [0, 150.0, 59.5], [0, 0, 1]])
+    centers = cell_centers((30, 40))
+    own = rays(centers, torch.from_numpy(K)[None].float())[0]
+    angle = np.radians(6.0)
+    turn = np.array(
+        [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+    )
+    rng = np.random.default_rng(0)
+    sure = np.full((30, 40), 3.0, np.float32)
+    for matrix, step, seen in ((np.eye(3), 0.0, False), (turn, 0.0, False), (turn, 0.3, True)):
+        there = np.einsum("ij,jhw->ihw", matrix, own.numpy())
+        depth = 2 + np.sin(np.arange(40) / 5.0)
+        there[0] += step / depth
+        pixels = np.einsum("ij,jhw->ihw", K, there / there[2:])[:2]
+        flow = (pixels - centers.numpy()).transpose(1, 2, 0) + rng.normal(0, 0.1, (30, 40, 2))
+        assert (seen_motion(flow.astype(np.float32), sure, K, K) is not None) == seen
 
 
 def test_intrinsics_of_the_network_input() -> None:

@@ -19,6 +19,7 @@ from zeroco_ros.engine.backend import Backend, NonFiniteOutput
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.frames import EncodedFrame, network_input
 from zeroco_ros.estimate.results import FlowResult
+from zeroco_ros.geometry.epipolar import relative_pose
 from zeroco_ros.heads.aggregation import Direction
 from zeroco_ros.heads.checkpoint import load_head
 from zeroco_ros.heads.dense import as_direction
@@ -26,7 +27,7 @@ from zeroco_ros.heads.depth import DepthHead
 from zeroco_ros.heads.depth_geometry import (
     CELL,
     RelativeMotion,
-    estimate_motion,
+    cell_centers,
     geometry_channels,
 )
 from zeroco_ros.matching.cost_volume import reciprocal_volume
@@ -113,7 +114,7 @@ class LearnedDepth:
         boxes = ours.frame.letterbox, theirs.letterbox
         field, sure = _on_cells(flow, *boxes)
         intrinsics = in_model(K, boxes[0]), in_model(K if K_source is None else K_source, boxes[1])
-        known = _unit(motion) if motion is not None else estimate_motion(field, sure, *intrinsics)
+        known = _unit(motion) if motion is not None else seen_motion(field, sure, *intrinsics)
         geometry = _channels(field, sure, intrinsics, known)
         direction = self._direction(ours.frame, theirs)
         with torch.inference_mode(), self._arithmetic():
@@ -173,6 +174,23 @@ def _on_cells(
     cells = functional.avg_pool2d(torch.from_numpy(content).permute(2, 0, 1)[None], CELL)[0]
     arrays = cells.permute(1, 2, 0).numpy()
     return np.ascontiguousarray(arrays[..., :2]), np.ascontiguousarray(arrays[..., 2])
+
+
+def seen_motion(
+    flow: FloatArray, certainty: FloatArray, K_target: Matrix, K_source: Matrix
+) -> tuple[Matrix, Matrix] | None:
+    """Rotation (3, 3) and unit translation (3,) that a flow shows without doubt, else None.
+
+    As `heads.depth_geometry.estimate_motion`, with which the head was trained, but by the fit that
+    also knows when nothing moved, when the camera only turned, and when two answers are as good.
+    """
+    points = cell_centers(certainty.shape).permute(1, 2, 0).reshape(-1, 2).numpy()
+    logits = certainty.reshape(-1).astype(np.float64)
+    weights = np.where(logits > 0, 1 / (1 + np.exp(-logits)), 0.0)
+    found = relative_pose(points, points + flow.reshape(-1, 2), K_target, K_source, weights)
+    if found.kind != "general" or found.alternative is not None:
+        return None
+    return found.R, found.t
 
 
 def _unit(motion: Matrix) -> tuple[Matrix, Matrix] | None:

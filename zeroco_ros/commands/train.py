@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from zeroco_ros.commands.train_judging import judge_of, real_data, real_depth
+
 HELP = "train a network from the procedural world"
 DESCRIPTION = """\
 `zeroco train backbone --out DIR` trains the cross-attention backbone of the default weights from
@@ -131,7 +133,7 @@ def _backbone(args: argparse.Namespace) -> int:
         weights = args.out / "backbone.safetensors"
         export(args.out, weights)
         if args.data is not None:
-            export(args.out, weights, notes=_real_data(args.data, weights))
+            export(args.out, weights, notes=real_data(args.data, weights))
         print(f"{weights} and {weights.with_suffix('.md')}")
     return 0
 
@@ -184,7 +186,8 @@ def _depth(args: argparse.Namespace) -> int:
         weights = args.out / "depth.safetensors"
         export_depth(args.out, weights, backbone=args.backbone, flow=args.flow)
         if args.data is not None:
-            notes = _real_depth(args, weights)
+            words = _command(args)
+            notes = real_depth(args.data, weights, args.backbone, args.flow, words)
             export_depth(args.out, weights, backbone=args.backbone, flow=args.flow, notes=notes)
         print(f"{weights} and {weights.with_suffix('.md')}")
     return 0
@@ -234,7 +237,7 @@ def _options(args: argparse.Namespace, *, resume: bool = False):
         device=args.device,
         precision=args.precision,
         start=args.init,
-        judge=_judge(args.data) if args.data is not None else None,
+        judge=judge_of(args.data) if args.data is not None else None,
         command=_command(args),
     )
 
@@ -255,59 +258,3 @@ def _command(args: argparse.Namespace) -> str:
     if processes > 1:
         words.insert(0, f"torchrun --nproc-per-node {processes} --no-python")
     return " ".join(words)
-
-
-_JUDGED = ("hololens", "redkitchen")
-
-
-def _judge(folder: Path):
-    """Errors of a network's coarse match on the real pairs of `folder`, by set, in pixels."""
-    from zeroco_ros.evaluation.datasets import find_sets
-    from zeroco_ros.evaluation.evaluate import evaluate
-    from zeroco_ros.evaluation.methods import make_method
-    from zeroco_ros.training.export import draft_weights
-
-    every = find_sets(folder)
-    sets = [one for one in every if one.name in _JUDGED] or every
-
-    def judge(model) -> dict[str, float]:
-        with draft_weights(model) as weights:
-            method = make_method("coarse", str(weights), "cpu")
-            results = evaluate(sets, [method])
-        return {one.name: round(one.methods[0].score.aepe, 3) for one in results}
-
-    return judge
-
-
-def _real_data(folder: Path, weights: Path) -> str:
-    """The evaluation's table on data with ground truth, beside OpenCV's DIS."""
-    from zeroco_ros.evaluation.datasets import find_sets
-    from zeroco_ros.evaluation.evaluate import evaluate
-    from zeroco_ros.evaluation.methods import make_method
-    from zeroco_ros.evaluation.report import as_text
-
-    names = ("coarse", "coarse-dis", "dis", "zero")
-    methods = [make_method(name, str(weights), "cpu", 1) for name in names]
-    table = as_text(evaluate(find_sets(str(folder)), methods))
-    head = "Evaluation only, never training (`zeroco eval flow`)."
-    return f"{head}\n\n```\n{table}\n```"
-
-
-def _real_depth(args: argparse.Namespace, weights: Path) -> str:
-    """The depth head's errors on pairs with measured depth, beside plain answers."""
-    from zeroco_ros.estimate.config import preset
-    from zeroco_ros.estimate.flow import FlowEstimator
-    from zeroco_ros.estimate.learned_depth import LearnedDepth
-    from zeroco_ros.evaluation.depth_pairs import METHODS, PARALLAX, as_markdown, evaluate_pairs
-    from zeroco_ros.evaluation.sequences import find_sequences
-
-    config = replace(preset("default"), head=args.flow)
-    flow = FlowEstimator(config, weights=args.backbone, device="cpu")
-    rows = evaluate_pairs(find_sequences(args.data), flow, LearnedDepth(flow.backend, weights))
-    methods = "\n".join(f"- {name}: {text}" for name, text in METHODS.items())
-    return (
-        f"`{_command(args)}`. Single pairs of frames,\n"
-        f"chosen for a parallax near {PARALLAX:.0%} of the image's longer side; pixels with\n"
-        "measured depth, after scaling by the ratio of the medians.\n\n"
-        f"{methods}\n\n{as_markdown(rows)}"
-    )

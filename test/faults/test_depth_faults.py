@@ -65,10 +65,11 @@ def test_row_12_without_camera_info_depth_waits_and_diagnostics_warn(images: Ima
     assert not stage.outputs["depth"].messages
     stage.set(patience=60.0)
     stage.show(1, world("walk")[0])  # waits for the calibration, which comes after it
-    images.sent += 2
+    images.sent += 1
     stage.calibrate(world("walk")[0])
-    stage.show(2, world("walk")[1])
-    stage.settled(images.before + 3)
+    stage.settled(images.before + 2)
+    images.show(world("walk")[1])
+    stage.outputs["depth"].wait_for(1)
     assert stage.outputs["depth"].stamps == [stage.stamp(2)]
     assert "no camera_info" not in scenes.status(stage.diagnostics)["message"]
 
@@ -137,7 +138,7 @@ def test_row_13_images_of_another_size_are_rescaled_or_refused_with_numbers(
     stage, pictures = images.stage, world("walk")
     for picture in pictures[:2]:
         images.show(picture, size=2)
-    (depth,) = stage.outputs["depth"].messages
+    (depth,) = stage.outputs["depth"].wait_for(1)
     assert (depth.width, depth.height) == (320, 240)
     stage.set(patience=0.05)
     cropped = scenes.image(pictures[0].image[:, :100].copy(), stage.stamp(images.sent), "eye")

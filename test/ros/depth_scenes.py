@@ -64,7 +64,7 @@ class DepthStage:
         self.pose = probe.publisher(PoseStamped, f"{home}/pose", depth=200)
         self.diagnostics = probe.collect(DiagnosticArray, f"{home}/diagnostics")
         self.outputs = {name: self.collect(name) for name in outputs}
-        self.second = 10
+        self.second, self._published = 10, 0
         poses = {"odometry": [self.odom], "pose": [self.pose]}.get(pose_source, [])
         scenes.connect(probe, node, self.camera, self.info, *poses)
         self.told(state="active")
@@ -102,6 +102,7 @@ class DepthStage:
     def fresh(self) -> None:
         """Forget what came, and go on at a later time: everything starts anew."""
         self.second += 10
+        self._published = int(scenes.status(self.diagnostics)["out"])
         for collector in self.outputs.values():
             collector.clear()
 
@@ -137,14 +138,17 @@ class DepthStage:
         self.odom.publish(message)
 
     def settled(self, frames: int) -> dict[str, str]:
-        """Wait until the node is done with so many images since it started; its diagnostics."""
+        """Wait until the node is done with so many images since it started, and all that it made
+        of them is here; its diagnostics."""
 
         def done() -> bool:
             now = scenes.status(self.diagnostics)
             if not now.get("in"):
                 return False
             ended = sum(int(now[name]) for name in (*scenes.DEPTH.ended, "out", "refused"))
-            return int(now["in"]) == frames and ended == frames
+            results = int(now["out"]) - self._published
+            here = all(len(collector) >= results for collector in self.outputs.values())
+            return int(now["in"]) == frames and ended == frames and here
 
         self.probe.wait_until(done, f"{frames} images to be dealt with", scenes.STARTUP)
         return scenes.status(self.diagnostics)

@@ -29,8 +29,9 @@ def stage(tiny_weights: Path) -> Iterator[DepthStage]:
         for index, frame in enumerate(frames):
             stage.say_pose(index, frame.c2w)
             stage.show(index, frame)
-            for collector in stage.outputs.values():
-                collector.wait_for(index)
+            stage.settled(index + 1)
+        for collector in stage.outputs.values():
+            collector.wait_for(FRAMES - 1)
         yield stage
 
 

@@ -53,8 +53,8 @@ def test_the_pose_of_an_image_is_interpolated_between_later_odometry(stage: Dept
         stage.told(**{"in": str(before + index + 1)})
         for pose, offset in zip(around, (-0.4, 0.4), strict=True):
             stage.say_odometry(index + offset, body_of(pose), "base_link")
-        stage.outputs["odometry"].wait_for(index)
-    (message,) = stage.outputs["odometry"].messages
+        stage.settled(before + index + 1)
+    (message,) = stage.outputs["odometry"].wait_for(1)
     assert stage.outputs["odometry"].stamps == [stage.stamp(1)]
     assert matrix(message) == pytest.approx(frames[1].c2w, abs=1e-6)
     assert message.header.frame_id == "room"
@@ -65,7 +65,8 @@ def test_without_its_pose_an_image_goes_on_and_diagnostics_warn(stage: DepthStag
     frames = world("walk", FRAMES)
     stage.fresh()
     stage.set(patience=0.05)
-    before = int(scenes.status(stage.diagnostics)["no_pose"])
+    now = scenes.status(stage.diagnostics)
+    seen, before = int(now["in"]), int(now["no_pose"])
     try:
         for index in range(2):
             stage.show(index, frames[index])
@@ -81,6 +82,7 @@ def test_without_its_pose_an_image_goes_on_and_diagnostics_warn(stage: DepthStag
         stage.show(index, frames[index])
     said = lambda: "without a pose" in scenes.status(stage.diagnostics)["message"]  # noqa: E731
     stage.probe.wait_until(lambda: not said(), "the complaint to end")
+    stage.settled(seen + FRAMES)
     stage.told(no_pose=str(before + 2), scale="metric")
 
 
@@ -118,3 +120,26 @@ def test_estimated_poses_begin_with_x_forward_and_z_up(tiny_weights: Path) -> No
     assert there @ expected / np.linalg.norm(there) / np.linalg.norm(expected) > 0.9
     turned = FORWARD_FROM_OPTICAL[:3, :3] @ moved[:3, :3]
     assert np.trace(turned.T @ found[-1][:3, :3]) > 2.99  # within 6 degrees
+
+
+def test_row_04_a_bag_loop_with_poses_goes_on_at_once(stage: DepthStage) -> None:
+    """Images and odometry begin again, in either order; no image goes without its pose."""
+    frames = world("walk", FRAMES)
+    stage.fresh()
+    before = scenes.status(stage.diagnostics)
+    sent, expected = int(before["in"]), []
+    for first in ("odometry", "image", "odometry"):
+        for index, frame in enumerate(frames):
+            if first == "image":
+                stage.show(index, frame)
+            stage.say_odometry(index, body_of(frame.c2w), "base_link")
+            if first == "odometry":
+                stage.show(index, frame)
+            sent += 1
+            stage.settled(sent)
+        expected += [stage.stamp(index) for index in range(1, FRAMES)]
+    stage.outputs["odometry"].wait_for(len(expected))
+    assert stage.outputs["odometry"].stamps == expected
+    for message, frame in zip(stage.outputs["odometry"].messages, frames[1:] * 3, strict=True):
+        assert matrix(message) == pytest.approx(frame.c2w, abs=1e-6)
+    stage.told(jumps=str(int(before["jumps"]) + 2), no_pose=before["no_pose"])

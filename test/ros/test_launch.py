@@ -110,7 +110,12 @@ def test_results_come_out_of_a_real_launch(table: LaunchTable, tiny_weights: Pat
         results = probe.collect(Image, f"/robot{subject.output}")
         camera = probe.publisher(Image, "/cam/image")
         info = probe.publisher(CameraInfo, "/cam/camera_info")
-        probe.wait_connected(camera, timeout=scenes.STARTUP)
+
+        def there() -> bool:
+            assert process.poll() is None, "the launch ended early"
+            return bool(camera.get_subscription_count())
+
+        probe.wait_until(there, "the node to subscribe", scenes.STARTUP)
         sent = 0
 
         def answered() -> bool:  # the node takes images as best effort

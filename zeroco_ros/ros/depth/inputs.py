@@ -26,7 +26,7 @@ from zeroco_ros.ros.journal import Journal
 from zeroco_ros.ros.metrics import Metrics
 from zeroco_ros.stream import TemporalPairer
 
-MOST_WAITING = 64  # images; one more drops the oldest
+MOST_WAITING = 32  # images; one more drops the oldest
 
 
 @dataclass(frozen=True)

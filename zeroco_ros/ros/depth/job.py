@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +9,13 @@ import numpy as np
 
 from zeroco_ros.errors import ImageError
 from zeroco_ros.ros.depth.camera_latch import misfit
+from zeroco_ros.ros.job import Job
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.depth import DepthEstimator, DepthStream
     from zeroco_ros.estimate.results import DepthResult
     from zeroco_ros.ros.depth.inputs import DepthItem
     from zeroco_ros.ros.depth.outputs import DepthOutputs
-    from zeroco_ros.ros.journal import Journal
-    from zeroco_ros.ros.metrics import Metrics
     from zeroco_ros.ros.model import RunningModel
 
 
@@ -31,30 +29,14 @@ class DepthFacts:
     parallax_px: float
 
 
-class DepthJob:
-    """Depth of one image, published. Runs on the worker's thread.
+class DepthJob(Job):
+    """Depth of one image, published. newest: facts of the newest result, None before it."""
 
-    values: returns the parameters of now. newest: facts of the newest result, None before it.
-    Exceptions that concern one image or one result are counted and logged here; others leave, for
-    the worker to report.
-    """
+    _model: RunningModel[DepthEstimator]
+    _outputs: DepthOutputs
 
-    def __init__(
-        self,
-        model: RunningModel[DepthEstimator],
-        outputs: DepthOutputs,
-        journal: Journal,
-        metrics: Metrics,
-        values: Callable[[], Mapping[str, Any]],
-    ) -> None:
-        from zeroco_ros.engine.backend import NonFiniteOutput
-
-        self._void = NonFiniteOutput
-        self._model = model
-        self._outputs = outputs
-        self._journal = journal
-        self._metrics = metrics
-        self._values = values
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
         self._stream: DepthStream | None = None
         self._epoch = 0
         self.newest: DepthFacts | None = None

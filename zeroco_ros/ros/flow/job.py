@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zeroco_ros.errors import ImageError
 from zeroco_ros.ros.flow.parameters import reference_of
+from zeroco_ros.ros.job import Job
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.flow import FlowEstimator
     from zeroco_ros.ros.flow.outputs import FlowOutputs
     from zeroco_ros.ros.frames import Frame, FramePair
-    from zeroco_ros.ros.journal import Journal
-    from zeroco_ros.ros.metrics import Metrics
     from zeroco_ros.ros.model import RunningModel
 
 
-class FlowJob:
-    """Flow of one pair, published. Runs on the worker's thread.
+class FlowJob(Job):
+    """Flow of one pair, published."""
 
-    values: returns the parameters of now. Exceptions that concern one image or one result are
-    counted and logged here; others leave, for the worker to report.
-    """
-
-    def __init__(
-        self,
-        model: RunningModel[FlowEstimator],
-        outputs: FlowOutputs,
-        journal: Journal,
-        metrics: Metrics,
-        values: Callable[[], Mapping[str, Any]],
-    ) -> None:
-        from zeroco_ros.engine.backend import NonFiniteOutput
-
-        self._void = NonFiniteOutput
-        self._model = model
-        self._outputs = outputs
-        self._journal = journal
-        self._metrics = metrics
-        self._values = values
+    _model: RunningModel[FlowEstimator]
+    _outputs: FlowOutputs
 
     def __call__(self, pair: FramePair) -> None:
         """Nothing is computed when nobody listens any more."""

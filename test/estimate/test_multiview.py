@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import cv2
@@ -14,18 +15,19 @@ from zeroco_ros.estimate.multiview import (
     InverseDepthPrior,
     MultiviewConfig,
     depth_from_views,
+    warp_prior,
 )
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView
 from zeroco_ros.estimate.results import FlowResult
 from zeroco_ros.training.sequences import WorldFrame, world_sequence
 
 SIZE = (144, 192)
-REFERENCE, OTHERS = 5, (4, 3, 2, 1)
+FRAMES, REFERENCE, OTHERS = 6, 5, (4, 3, 2, 1)
 
 
 @lru_cache(maxsize=4)
 def frames(kind: str) -> tuple[WorldFrame, ...]:
-    return tuple(world_sequence(kind, 6, SIZE))
+    return tuple(world_sequence(kind, FRAMES, SIZE))
 
 
 def gray(frame: WorldFrame) -> np.ndarray:
@@ -35,12 +37,25 @@ def gray(frame: WorldFrame) -> np.ndarray:
 def flow_of(target: WorldFrame, source: WorldFrame, noise: float, seed: int) -> FlowResult:
     """True flow with smooth errors of `noise` pixels, as a network makes them."""
     flow, seen = true_flow(target, source)
+    if target.moving.any():
+        flow, seen = with_mover(target, source, seed, flow, seen)
     random = np.random.default_rng(seed)
     coarse = random.normal(0, noise, (SIZE[0] // 16, SIZE[1] // 16, 2)).astype(np.float32)
     flow = flow + cv2.resize(coarse, SIZE[::-1], interpolation=cv2.INTER_NEAREST)
     error = np.where(seen, noise, np.inf).astype(np.float32)
     sure = np.where(seen, 0.9, 0.02).astype(np.float32)
     return FlowResult(flow.astype(np.float32), sure, ~seen, error, np.zeros((1, 1, 2), np.float32))
+
+
+def with_mover(
+    target: WorldFrame, source: WorldFrame, number: int, flow: np.ndarray, seen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The flow where the crate of "moving" is: it slides 1.2 m along the world's y on its way."""
+    here = np.eye(4)
+    here[1, 3] = -1.2 * (number - REFERENCE) / (FRAMES - 1)
+    carried = replace(source, c2w=here @ source.c2w)
+    own, _ = true_flow(target, carried)
+    return np.where(target.moving[..., None], own, flow), seen | target.moving
 
 
 def views_of(kind: str, others: tuple[int, ...] = OTHERS, noise: float = 0.4) -> list[PosedView]:
@@ -120,6 +135,70 @@ def test_without_parallax_the_prior_decides() -> None:
     found = estimate("static", views_of("static"), prior=prior)
     relative, _, known = errors("static", found)
     assert known.mean() > 0.9 and np.median(relative) < 0.02
+
+
+def test_what_moves_by_itself_is_unknown_or_unsure() -> None:
+    mover = frames("moving")[REFERENCE].moving
+    found = estimate("moving", views_of("moving"))
+    _, deviations, known = errors("moving", found)
+    assert mover.sum() > 300 and known[~mover].mean() > 0.85
+    assert known[mover].mean() < 0.5
+    wrong = np.zeros(SIZE, dtype=bool)
+    wrong[known] = deviations > 3
+    assert wrong[mover].mean() < 0.1
+
+
+def test_wrong_poses_are_noticed() -> None:
+    views = views_of("walk")
+    turned = np.eye(4)
+    turned[:3, :3] = cv2.Rodrigues(np.radians([1.0, 0.5, 0.0]))[0]
+    bad = [replace(v, T_view_from_ref=turned @ v.T_view_from_ref) for v in views]
+    good, worse = estimate("walk", views), estimate("walk", bad)
+    both = np.isfinite(good.depth) & np.isfinite(worse.depth)
+    assert np.median(worse.sigma[both] / good.sigma[both]) > 2
+
+
+def test_depth_carried_over_is_the_next_frames_prior() -> None:
+    old, new = frames("walk")[REFERENCE - 1], frames("walk")[REFERENCE]
+    known = DepthMap(old.depth, 0.02 * old.depth)
+    prior = warp_prior(known, old.K, np.linalg.inv(new.c2w) @ old.c2w)
+    there = np.isfinite(prior.value)
+    assert there.mean() > 0.8 and (np.isfinite(prior.sigma) == there).all()
+    assert np.median(np.abs(1 / prior.value - new.depth)[there] / new.depth[there]) < 0.01
+    weak = views_of("walk", (4,), noise=2.0)
+    alone, helped = (errors("walk", estimate("walk", weak, prior=p)) for p in (None, prior))
+    assert helped[2].mean() >= alone[2].mean() - 0.01
+    assert np.median(helped[0]) < 0.8 * np.median(alone[0])
+
+
+def test_a_prior_that_knows_nothing_changes_nothing() -> None:
+    nothing = np.full(SIZE, np.nan, dtype=np.float32)
+    views = views_of("walk")
+    found = estimate("walk", views, prior=InverseDepthPrior(nothing, nothing))
+    np.testing.assert_allclose(found.depth, estimate("walk", views).depth, rtol=1e-5)
+
+
+def test_what_leaves_the_picture_and_odd_sizes() -> None:
+    here = frames("walk")[REFERENCE]
+    views = []
+    for number in (4, 3):
+        there = frames("walk")[number]
+        flow = flow_of(here, there, 0.4, number)
+        cut = FlowResult(
+            flow.flow[:131, :173],
+            flow.confidence[:131, :173],
+            flow.occluded[:131, :173],
+            flow.forward_backward_error[:131, :173],
+            flow.coarse,
+        )
+        pose = np.linalg.inv(there.c2w) @ here.c2w
+        views.append(PosedView(cut, pose, there.K, gray(there)))
+    config = MultiviewConfig(max_side=64)
+    found = depth_from_views(here.K, views, image=gray(here)[:131, :173], config=config)
+    known = np.isfinite(found.depth)
+    truth = here.depth[:131, :173]
+    assert found.depth.shape == (131, 173) and known.mean() > 0.8
+    assert np.median(np.abs(found.depth - truth)[known] / truth[known]) < 0.03
 
 
 def test_uncertain_poses_make_uncertain_depth() -> None:

@@ -11,9 +11,14 @@ import numpy.typing as npt
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.multiview_aggregate import beliefs, peak, reduced, store, upsampled
-from zeroco_ros.estimate.multiview_prior import InverseDepthPrior, fused, warp_prior
+from zeroco_ros.estimate.multiview_prior import (
+    InverseDepthPrior,
+    fused,
+    reduced_prior,
+    warp_prior,
+)
 from zeroco_ros.estimate.multiview_sweep import sweep
-from zeroco_ros.estimate.multiview_views import PlacedView, placed_views, scaled
+from zeroco_ros.estimate.multiview_views import PlacedView, placed_views, scaled, strain
 from zeroco_ros.estimate.multiview_votes import Vote, VoteCost
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 
@@ -82,7 +87,7 @@ def depth_from_views(
     K_small = scaled(K, whole, size)
     placed = placed_views(views, K_small, whole, size)
     votes = [view.vote for view in placed if view.vote is not None]
-    known = None if prior is None else _reduced_prior(prior, size)
+    known = None if prior is None else reduced_prior(prior, size)
     levels = _levels(votes if known is None else [*votes, known], config.levels)
     if levels is None:
         return unknown_depth(whole)
@@ -97,9 +102,10 @@ def depth_from_views(
         store(plane, volume[:, number])
     value, sigma = peak(beliefs(volume, small), levels)
     sigma = np.hypot(sigma, _least_pose_sigma(value, K_small, placed))
+    if known is not None:
+        value, sigma = fused(value, sigma, known)
+    sigma = sigma * strain(value, placed, K_small)
     value, sigma = upsampled(value, sigma, small, image.astype(np.float32))
-    if prior is not None:
-        value, sigma = fused(value, sigma, prior)
     return as_depth(value, sigma, config.max_relative_sigma)
 
 
@@ -119,19 +125,6 @@ def _least_pose_sigma(value: FloatArray, K: Matrix, views: Sequence[PlacedView])
     for view in views[1:]:
         np.minimum(best, view.pose_sigma(value, K), out=best)
     return best
-
-
-def _reduced_prior(prior: InverseDepthPrior, size: tuple[int, int]) -> Vote:
-    good = np.isfinite(prior.value) & np.isfinite(prior.sigma)
-    share = reduced(good.astype(np.float32), size)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        value = reduced(np.where(good, prior.value, 0).astype(np.float32), size) / share
-        sigma = reduced(np.where(good, prior.sigma, 0).astype(np.float32), size) / share
-    known = share > 0.5
-    return Vote(
-        np.where(known, value, 0).astype(np.float32),
-        np.where(known, sigma, np.inf).astype(np.float32),
-    )
 
 
 def _levels(votes: Sequence[Vote], count: int) -> FloatArray | None:

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from zeroco_ros.estimate.multiview_aggregate import reduced
+from zeroco_ros.estimate.multiview_votes import Vote
 from zeroco_ros.estimate.posed_view import DepthMap, pixel_rays
 
 FloatArray = npt.NDArray[np.float32]
@@ -73,30 +75,33 @@ def _closed(value: FloatArray, spread: FloatArray) -> InverseDepthPrior:
     )
 
 
-def fused(
-    value: FloatArray, sigma: FloatArray, prior: InverseDepthPrior
-) -> tuple[FloatArray, FloatArray]:
-    """Means by inverse variance of a measurement (H, W) with its sigma and a prior.
+def reduced_prior(prior: InverseDepthPrior, size: tuple[int, int]) -> Vote:
+    """The prior as a vote at a smaller size: cells of which it knows the larger part."""
+    good = np.isfinite(prior.value) & np.isfinite(prior.sigma)
+    share = reduced(good.astype(np.float32), size)
+    value = reduced(np.where(good, prior.value, 0).astype(np.float32), size)
+    sigma = reduced(np.where(good, prior.sigma, 0).astype(np.float32), size)
+    known = share > 0.5
+    whole = np.where(known, share, 1)
+    return Vote(
+        np.where(known, value / whole, 0).astype(np.float32),
+        np.where(known, sigma / whole, np.inf).astype(np.float32),
+    )
+
+
+def fused(value: FloatArray, sigma: FloatArray, prior: Vote) -> tuple[FloatArray, FloatArray]:
+    """Means by inverse variance of a measurement (h, w) with its sigma and a prior.
 
     Where they contradict each other the surer one is taken, with twice its sigma.
     """
-    known = np.isfinite(prior.value) & np.isfinite(prior.sigma)
-    other = np.where(known, prior.value, value)
     with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.where(np.isfinite(sigma), 1 / sigma**2, 0)
-        extra = np.where(known, 1 / prior.sigma**2, 0)
-        total = weight + extra
-        mean = np.where(total > 0, (weight * value + extra * other) / total, value)
-        away = np.abs(value - other)
-        agree = away**2 <= APART**2 * (1 / weight + 1 / extra)
-        spread = 1 / np.sqrt(total)
-    first = weight >= extra
-    best = np.where(first, value, other)
-    least = np.where(first, sigma, np.where(known, prior.sigma, sigma))
-    clash = known & ~agree & (weight > 0)
-    mean = np.where(clash, best, mean)
-    spread = np.where(clash, 2 * least, spread)
-    return (
-        np.where(known, mean, value).astype(np.float32),
-        np.where(known, spread, sigma).astype(np.float32),
-    )
+        ours, theirs = 1 / sigma**2, 1 / prior.sigma**2
+        total = ours + theirs
+        mean = np.where(total > 0, (ours * value + theirs * prior.value) / total, value)
+        spread = np.where(total > 0, 1 / np.sqrt(total), np.inf)
+        away = np.abs(value - prior.value)
+        clash = (theirs > 0) & (ours > 0) & (away > APART * np.hypot(sigma, prior.sigma))
+    surer = ours >= theirs
+    mean = np.where(clash, np.where(surer, value, prior.value), mean)
+    spread = np.where(clash, 2 * np.minimum(sigma, prior.sigma), spread)
+    return mean.astype(np.float32), spread.astype(np.float32)

@@ -10,7 +10,14 @@ import numpy.typing as npt
 
 from zeroco_ros.estimate.multiview_aggregate import reduced
 from zeroco_ros.estimate.multiview_sweep import SweepView
-from zeroco_ros.estimate.multiview_votes import Vote, match_sigma, off_line, parallax, vote
+from zeroco_ros.estimate.multiview_votes import (
+    Vote,
+    match_sigma,
+    misfit,
+    off_line,
+    parallax,
+    vote,
+)
 from zeroco_ros.estimate.posed_view import PosedView
 from zeroco_ros.estimate.results import FlowResult
 
@@ -27,11 +34,14 @@ NORMAL = 0.6745  # median of the absolute value of a standard normal variable
 
 @dataclass(frozen=True)
 class PlacedView:
-    """A view at size (h, w). picture: gray, K and pose; vote: of its flow, None without flow;
-    turn: pixels by which the pose may be wrong; shift: the same per unit of inverse depth.
+    """A view at size (h, w). picture: gray, K and pose; flow (h, w, 2) with sigma (h, w) in pixels
+    and the vote that follows, None without flow; turn: pixels by which the pose may be wrong;
+    shift: the same per unit of inverse depth.
     """
 
     picture: SweepView
+    flow: FloatArray | None
+    sigma: FloatArray | None
     vote: Vote | None
     turn: float
     shift: float
@@ -42,6 +52,23 @@ class PlacedView:
         gain = parallax(value, K, self.picture.K, self.picture.T_view_from_ref)
         with np.errstate(divide="ignore"):
             return np.asarray(pixels / gain, dtype=np.float32)
+
+
+def strain(value: FloatArray, views: Sequence[PlacedView], K: Matrix) -> FloatArray:
+    """By how much matches deviate from inverse depth `value` (h, w): a factor on sigma, from 1.
+
+    The root mean square of their distances from where it puts them, over what is expected; the
+    flow of something that moves by itself fits no depth in all views.
+    """
+    total, count = np.zeros((2, *value.shape), dtype=np.float32)
+    for view in views:
+        if view.flow is None or view.sigma is None:
+            continue
+        pose = view.picture.T_view_from_ref
+        sigma = np.hypot(view.sigma, np.float32(view.turn))
+        total += misfit(value, view.flow, sigma, K, view.picture.K, pose)
+        count += np.isfinite(sigma)
+    return np.asarray(np.sqrt(np.maximum(1, total / np.maximum(2 * count, 1))), dtype=np.float32)
 
 
 def placed_views(
@@ -56,14 +83,14 @@ def placed_views(
     for view in views:
         picture = _picture(view, whole, size)
         turn, shift = _pose_pixels(view, picture.K)
-        one = None
+        flow = sigma = one = None
         if view.flow is not None:
             flow, sigma = _matches(view.flow, size)
             beside = off_line(flow, K, picture.K, view.T_view_from_ref)
             strains.append(_strain(beside, sigma, max(size)))
             turn = float(np.hypot(turn, strains[-1]))
             one = _vote(flow, sigma, K, picture, turn, shift)
-        placed.append(PlacedView(picture, one, turn, shift))
+        placed.append(PlacedView(picture, flow, sigma, one, turn, shift))
     usual = float(np.median(strains)) if strains else 0.0
     return [
         view if view.vote is not None else replace(view, turn=float(np.hypot(view.turn, usual)))

@@ -106,6 +106,23 @@ def _projected(
         return value, depth / length, beside
 
 
+def misfit(
+    value: FloatArray,
+    flow: FloatArray,
+    sigma: FloatArray,
+    K: Matrix,
+    K_view: Matrix,
+    T_view_from_ref: Matrix,
+) -> FloatArray:
+    """Squared distance, over sigma^2, between matches and where `value` puts them: (h, w)."""
+    line = _lines((value.shape[0], value.shape[1]), K, K_view, T_view_from_ref)
+    a, b = line.a, line.b
+    depth = np.maximum(a[2] + b[2] * value, np.float32(NEAREST))
+    u = (a[0] + b[0] * value) / depth - line.x - flow[..., 0]
+    v = (a[1] + b[1] * value) / depth - line.y - flow[..., 1]
+    return np.asarray((u * u + v * v) / (sigma * sigma), dtype=np.float32)
+
+
 def parallax(value: FloatArray, K: Matrix, K_view: Matrix, T_view_from_ref: Matrix) -> FloatArray:
     """Pixels that a point moves in a view per unit of inverse depth: (h, w), at `value`."""
     line = _lines((value.shape[0], value.shape[1]), K, K_view, T_view_from_ref)

@@ -254,3 +254,51 @@ def test_void_results_are_dropped_and_epochs_and_cameras_start_anew() -> None:
     ]
     assert len(published) == 1 and metrics.counts()["without_result"] == 1
     assert job.newest.coverage == 0.0
+
+
+def test_what_goes_wrong_with_an_image_that_waits_is_its_own_affair(
+    probe: ros_harness.Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The images after it go on; nothing waits in vain once the audience has left."""
+    from zeroco_ros.ros.depth import inputs
+    from zeroco_ros.ros.depth.node import DepthNode
+    from zeroco_ros.ros.depth.parameters import TABLE
+    from zeroco_ros.ros.metrics import Metrics
+
+    monkeypatch.setattr(inputs, "MOST_WAITING", 3)
+    submitted: list[Any] = []
+    values = {**TABLE.defaults(), "pose_source": "pose", "patience": 60.0}
+    journal = SimpleNamespace(event=lambda *_: None, error=lambda *_: None, note=lambda *_: None)
+    source = inputs.DepthInput(
+        probe.node, values, journal, Metrics(DepthNode.COUNTERS), submitted.append
+    )
+    source.latch.take(scenes.calibration((128, 96)))
+    answers: list[Any] = []
+
+    def at(_stamp: int, _frame: str) -> Any:
+        answer = answers.pop(0) if answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    source.poses.at = at
+
+    def push(number: int) -> None:
+        header = ros_harness.make_header(SECOND + number * 10**8)
+        frame = SimpleNamespace(stamp=SECOND + number * 10**8, header=header)
+        frame.arrival = float("inf")  # it has only just come
+        source._push(frame, (96, 128))
+
+    push(0)
+    answers[:] = [RuntimeError("a broken library")]
+    with pytest.raises(RuntimeError):
+        push(1)
+    assert source.counts()["dropped"] == 1
+    answers[:] = [np.eye(4)]
+    push(2)
+    assert [item.frame.stamp for item in submitted] == [SECOND + 10**8]
+    for number in range(3, 7):
+        push(number)
+    assert source.counts()["dropped"] == 1 + 2  # three may wait
+    source.clear()
+    assert source.counts()["dropped"] == 1 + 2 + 3

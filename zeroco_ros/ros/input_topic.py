@@ -17,6 +17,7 @@ from zeroco_ros.ros.journal import Journal
 class InputTopic:
     """One topic: subscribed on demand; nothing that `deliver` raises leaves its callback.
 
+    depth: messages kept while the node is busy.
     Raises ConfigError for nonsense QoS overrides.
     """
 
@@ -27,10 +28,12 @@ class InputTopic:
         topic: str,
         journal: Journal,
         deliver: Callable[[Any], None],
+        *,
+        depth: int = qos.INPUT_DEPTH,
     ) -> None:
         self.topic = node.resolve_topic_name(topic)
         self._type = kind
-        self._profile = qos.overridden(node, self.topic, "subscription", qos.input_profile())
+        self._profile = qos.overridden(node, self.topic, "subscription", qos.input_profile(depth))
         self._node = node
         self._journal = journal
         self._deliver = deliver

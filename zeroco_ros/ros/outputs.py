@@ -49,13 +49,14 @@ class Outputs:
         return self.listened() - self._companions
 
     def publish(self, makers: Mapping[str, Callable[[], Any]]) -> frozenset[str]:
-        """Publish the messages that are listened to; returns their names.
+        """Publish, in order, the messages that are listened to; returns their names.
 
-        makers: for every topic what makes its message; the others are not called.
+        makers: what makes the message of a topic; called where somebody listens.
         """
-        listened = self.listened()
-        for name in listened & makers.keys():
-            self._publishers[name].publish(makers[name]())
+        listened = self.listened() & makers.keys()
+        for name, make in makers.items():
+            if name in listened:
+                self._publishers[name].publish(make())
         return listened
 
     def publish_latched(self, name: str, message: Any) -> None:

@@ -40,11 +40,12 @@ CHOICES = {
     "durability": ("volatile", "transient_local"),
 }
 MAX_DEPTH = 1000
+INPUT_DEPTH = 5
 
 
-def input_profile() -> QoSProfile:
-    """Sensor data: best effort, volatile, the newest five."""
-    return _profile(ReliabilityPolicy.BEST_EFFORT, depth=5)
+def input_profile(depth: int = INPUT_DEPTH) -> QoSProfile:
+    """Sensor data: best effort, volatile, the newest `depth`."""
+    return _profile(ReliabilityPolicy.BEST_EFFORT, depth)
 
 
 def output_profile() -> QoSProfile:

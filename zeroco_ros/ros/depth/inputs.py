@@ -102,10 +102,11 @@ class DepthInput:
 
     def clear(self) -> None:
         """Forget the images that wait, all stamps and poses; the calibration stays."""
-        self._waiting.clear()
+        self._drop(len(self._waiting))
         self._pairer.clear()
         self.poses.clear()
         self.pose_missing_since = None
+        self.misfit = ""
 
     def counts(self) -> dict[str, int]:
         """The counters of the stamps, of what was dropped while it waited, of cameras."""
@@ -114,8 +115,21 @@ class DepthInput:
 
     def advance(self) -> None:
         """Hand on the images that have what they need, or have waited long enough; in order."""
-        while self._waiting and self._ready(self._waiting[0]):
+        while self._waiting:
+            try:
+                done = self._ready(self._waiting[0])
+            except Exception:  # told by the caller; it must not come again with every message
+                self._drop(1)
+                raise
+            if not done:
+                return
             self._waiting.popleft()
+
+    def _drop(self, count: int) -> None:
+        """Give up the oldest images that wait."""
+        for _ in range(count):
+            self._waiting.popleft()
+        self._dropped += count
 
     def _push(self, frame: Frame, shape: Shape | None) -> None:
         counters = self._pairer.counters
@@ -124,14 +138,12 @@ class DepthInput:
         if counters.refused > refused:
             return
         if counters.jumps > jumps:
-            self._dropped += len(self._waiting)
-            self._waiting.clear()
+            self._drop(len(self._waiting))
             self.poses.jumped_to(frame.stamp)
         self._epoch += counters.started - started
         self._waiting.append(_Waiting(frame, shape, self._epoch))
         if len(self._waiting) > MOST_WAITING:
-            self._waiting.popleft()
-            self._dropped += 1
+            self._drop(1)
         self.advance()
 
     def _take_info(self, message: Any) -> None:

@@ -55,7 +55,8 @@ class DepthPipeline(Pipeline[DepthItem]):
         """What is wrong with calibration, poses and tracking."""
         found = [*self._camera_complaints(), *self._pose_complaints()]
         newest = self._job.newest
-        if newest is not None and newest.state == "lost":
+        listening = self.listening_for is not None
+        if listening and newest is not None and newest.state == "lost":
             found.append((WARN, "lost: no key frame can be matched, depth is unknown"))
         return found
 

@@ -21,6 +21,7 @@ from zeroco_ros.ros.input_topic import InputTopic
 from zeroco_ros.ros.journal import Journal
 
 Pose = npt.NDArray[np.float64]
+QUEUE = 100  # odometry comes faster than images: half a second of it at 200 Hz
 
 
 class PoseSource(Protocol):
@@ -98,7 +99,7 @@ class TopicPoses:
         arrived: Callable[[], None],
     ) -> None:
         name, message = ("odom", Odometry) if kind == "odometry" else ("pose", PoseStamped)
-        topic = InputTopic(node, message, name, journal, self._take)
+        topic = InputTopic(node, message, name, journal, self._take, depth=QUEUE)
         self.topics = (topic,)
         self.world = self.problem = ""
         self._journal = journal

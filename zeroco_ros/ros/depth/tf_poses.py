@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rclpy.node import Node
 from rclpy.time import Time
 
-from zeroco_ros.errors import BackendError
+from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.geometry.transforms import pose_to_matrix
 from zeroco_ros.ros.frames import NANOSECONDS
 
@@ -39,12 +39,13 @@ class TfPoses:
         when = Time(seconds=stamp // NANOSECONDS, nanoseconds=stamp % NANOSECONDS)
         try:
             found = self._buffer.lookup_transform(self.world, frame_id, when).transform
-        except self._library.TransformException as error:
+            place, turn = found.translation, found.rotation
+            pose = pose_to_matrix((place.x, place.y, place.z), (turn.x, turn.y, turn.z, turn.w))
+        except (self._library.TransformException, ConfigError) as error:
             self.problem = f"tf: {error}"
             return None
         self.problem = ""
-        place, turn = found.translation, found.rotation
-        return pose_to_matrix((place.x, place.y, place.z), (turn.x, turn.y, turn.z, turn.w))
+        return pose
 
     def jumped_to(self, stamp: int) -> None:
         """tf2 refuses transforms older than what it has: forget those (static ones stay)."""

@@ -44,7 +44,7 @@ BoolArray = npt.NDArray[np.bool_]
 # A match counts as agreeing up to this many robust sigmas.
 INLIER_SIGMAS = 3.0
 # Two poses are told apart where the worse one's robust cost is this much higher.
-TELLING = 1.05
+TELLING = 1.1
 # A plane explains at least this share of the matches.
 PLANAR_SHARE = 0.9
 
@@ -149,19 +149,20 @@ def _best(
     fits = [refine_pose(R, t, few, 8) for R, t in starts + flat]
     scale = min(fit.sigma for fit in fits)
     ranked = sorted(fits, key=lambda fit: _judged(fit, few, scale))
-    best = refine_pose(ranked[0].R, ranked[0].t, matches)
-    best = _facing(best, matches)
+    best = _finished(ranked[0], matches)
     planar = share >= PLANAR_SHARE * float(_agreeing(best, few, best.sigma).mean())
-    if not planar:
-        return best, None, planar
+    limit = TELLING * _judged(best, few, scale)
     for other in ranked[1:]:
-        rival = _facing(other, few)
-        if _differ(best, rival) and _judged(rival, few, scale) < TELLING * _judged(
-            best, few, scale
-        ):
-            again = _facing(refine_pose(rival.R, rival.t, matches), matches)
-            return best, (again.R, again.t), planar
+        if _judged(other, few, scale) > limit:
+            break
+        rival = _finished(other, matches)
+        if _differ(best, rival) and _judged(rival, few, scale) <= limit:
+            return best, (rival.R, rival.t), planar
     return best, None, planar
+
+
+def _finished(fit: PoseFit, matches: Matches) -> PoseFit:
+    return _facing(refine_pose(fit.R, fit.t, matches), matches)
 
 
 def _judged(fit: PoseFit, matches: Matches, sigma: float) -> float:

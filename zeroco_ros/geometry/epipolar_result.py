@@ -66,8 +66,9 @@ class RelativePose:
     noise_px: robust standard deviation of the matches about the model, one axis, of a match of
         typical weight (the weighted median of the weights).
     planar: one plane explains nearly all matches.
-    alternative: another pose (R, t) that explains them as well (a plane seen twice); decide by
-        other knowledge, such as the motion before. None if there is none.
+    alternative: another pose (R, t) that explains them about as well: a plane seen while moving
+        towards it, or little parallax. Decide by other knowledge, such as the motion before. None
+        if there is none.
     """
 
     R: Array

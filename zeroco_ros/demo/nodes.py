@@ -16,7 +16,8 @@ class NodeSpec:
 
     name: of node and executable; module: to start it by; outputs: short names of the images that
     every frame is answered with, the one that is timed first; beside: other outputs that are kept,
-    short name -> type, which begin with a header; words: latched std_msgs/String outputs.
+    short name -> type, which begin with a header; words: latched std_msgs/String outputs; warm_up:
+    first answers that take less or more time than the rest.
     """
 
     name: str
@@ -24,6 +25,7 @@ class NodeSpec:
     outputs: tuple[str, ...]
     beside: Mapping[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()
+    warm_up: int = 2
 
     @property
     def path(self) -> str:
@@ -42,4 +44,5 @@ DEPTH = NodeSpec(
     ("depth", "depth_sigma"),
     {"camera_info": "sensor_msgs/msg/CameraInfo", "odometry": "nav_msgs/msg/Odometry"},
     ("scale",),
+    warm_up=5,  # until its window of key frames is full
 )

@@ -45,8 +45,7 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 START_PATIENCE = 180.0  # seconds until the node must listen; torch loads slowly from a cold disk
 FIRST_PATIENCE = 60.0  # seconds for the first answer, which warms everything up
 PATIENCE = 20.0  # seconds for any other
-MEASURED = 8  # frames that are played one by one
-WARM_UP = 2  # of those, not measured
+MEASURED = 8  # frames that are played one by one, those that warm up among them
 MARGIN = 1.25  # the pace leaves this much room over the measured time
 UNANSWERED = 2  # frames: one in work, one waiting
 
@@ -187,7 +186,7 @@ class Session:
                 f"{self._spec.name} does not answer within {FIRST_PATIENCE:g} s; its log: "
                 f"{self._process.log}"
             )
-        self.record.step = float(np.median(steps[WARM_UP:] or steps))
+        self.record.step = float(np.median(steps[self._spec.warm_up :] or steps))
         self.record.rate = self._given_rate or holdable_rate(self._camera.period, self.record.step)
         return messages
 

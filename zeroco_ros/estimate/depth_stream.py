@@ -13,7 +13,6 @@ from zeroco_ros.estimate.adjusting import adjust
 from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.depth_modes import learned_depth
 from zeroco_ros.estimate.frames import EncodedFrame, check_image
-from zeroco_ros.estimate.ground import find_ground
 from zeroco_ros.estimate.keyframe import Match, carried_depth
 from zeroco_ros.estimate.multiview import MultiviewConfig, depth_from_views
 from zeroco_ros.estimate.multiview_prior import warp_prior
@@ -22,6 +21,7 @@ from zeroco_ros.estimate.placing import Placed, place
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 from zeroco_ros.estimate.results import DepthResult, DepthState
 from zeroco_ros.estimate.track import Known, Track
+from zeroco_ros.estimate.unit import first_unit, level
 from zeroco_ros.geometry.transforms import inverse
 
 if TYPE_CHECKING:
@@ -40,8 +40,6 @@ NEARLY_OUT = 0.5
 NEXT_TO_NOTHING = 0.01
 # The second key frame may come earlier by this factor: without it there is no scale to carry on.
 EARLY = 2.0
-# Share of the way to the ground's answer that the scale goes at a later key frame.
-GAIN = 0.3
 
 
 @dataclass(frozen=True)
@@ -180,16 +178,19 @@ class DepthStream:
             return self._carried(frame, stamp, seen, given)
         if not given:
             placed = self._adjusted(placed, seen)
-        depth = self._depth(frame, placed.pose, seen.matches)
+        depth = self._depth(frame, placed.pose, seen)
         if placed.kind == "first":
-            placed, depth = self._scaled(placed, depth, seen.matches[0].key.pose)
+            origin, baseline = seen.matches[0].key.pose, self.config.baseline
+            placed, depth = first_unit(placed, depth, origin, baseline)
+            track.metric = baseline is not None
         track.move(placed.pose, self._drift(placed, seen))
         if np.isfinite(depth.depth).mean() < NEXT_TO_NOTHING:
             return self._carried(frame, stamp, seen, given)
         key = self._is_key(placed, seen)
         if key:
             track.add(frame, stamp, given=given, depth=depth, matches=seen.matches)
-            depth = depth.scaled(self._leveled(depth))
+            factor = level(track, depth, self.config.camera_height, self._pinhole.K)
+            depth = depth.scaled(factor)
         if track.mapped or given:
             track.last = Known(depth, placed.pose)
         return self._result(frame, stamp, depth, "ok", seen.most, key)
@@ -230,8 +231,13 @@ class DepthStream:
         found = adjust(track.window.frames, seen.matches, placed.pose, start, K, track.step)
         return placed if found is None else Placed(found.pose, found.covariance, placed.kind)
 
-    def _depth(self, frame: EncodedFrame, pose: Matrix, matches: list[Match]) -> DepthMap:
-        """Depth from all key frames' pictures and the flow to those that were matched."""
+    def _depth(self, frame: EncodedFrame, pose: Matrix, seen: _Seen) -> DepthMap:
+        """Depth from all key frames' pictures and the flow to those that were matched.
+
+        With little parallax the last frame's depth joins in; with more it would carry on its own
+        mistakes (on a real sequence with true poses: AbsRel 0.095 without it, 0.110 with it).
+        """
+        matches = seen.matches
         K, limit = self._pinhole.K, self.config.max_relative_sigma
         flows = {match.key.serial: match.flow for match in matches}
         views = [
@@ -240,42 +246,13 @@ class DepthStream:
         ]
         config = MultiviewConfig(max_relative_sigma=limit)
         prior, last = None, self._track.last
-        if last is not None:
+        if last is not None and seen.most < self._track.window.min_parallax:
             prior = warp_prior(last.depth, K, inverse(pose) @ last.pose)
         found = depth_from_views(K, views, image=frame.gray, prior=prior, config=config)
         mode = self.config.mode
         if self._head is None or mode == "geometric":
             return found
         return learned_depth(self._head, mode, frame, matches[0], pose, K, found, limit)
-
-    def _scaled(self, placed: Placed, depth: DepthMap, origin: Matrix) -> tuple[Placed, DepthMap]:
-        """The first two frames in the stream's unit: the baseline's, or the median depth is 1."""
-        known = np.isfinite(depth.depth)
-        length, unit = float(np.linalg.norm(placed.pose[:3, 3] - origin[:3, 3])), 1.0
-        if self.config.baseline is not None:
-            unit, self._track.metric = self.config.baseline / length, True
-        elif known.any():
-            unit = 1 / float(np.median(depth.depth[known]))
-        pose = placed.pose.copy()
-        pose[:3, 3] = origin[:3, 3] + unit * (pose[:3, 3] - origin[:3, 3])
-        covariance = placed.covariance
-        if covariance is not None:
-            units = np.repeat([unit, 1.0], 3)
-            covariance = covariance * np.outer(units, units)
-        return Placed(pose, covariance, placed.kind), depth.scaled(unit)
-
-    def _leveled(self, depth: DepthMap) -> float:
-        """Bring the track to the known height over the ground; the factor on this depth."""
-        track, height = self._track, self.config.camera_height
-        if height is None or track.posed:
-            return 1.0
-        ground = find_ground(depth, self._pinhole.K)
-        if ground is None:
-            return 1.0
-        factor = float((height / ground.height) ** (GAIN if track.metric else 1.0))
-        track.rescale(factor)
-        track.metric = True
-        return factor
 
     def _result(
         self,

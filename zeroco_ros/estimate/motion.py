@@ -180,30 +180,7 @@ def _linearized(K: Array, points: _Points, pose: Array, scale: float) -> _System
     weight = np.where(front, 1 / (1 + squared / CAUCHY), 0)
     a, b = weight * (1 / s - shrink * dx * dx), weight * (1 / s - shrink * dy * dy)
     c = -weight * shrink * dx * dy
-    rho = points.inverse
-    zero = np.zeros_like(z)
-    x_row = np.stack(
-        [
-            rho * fx,
-            zero,
-            -rho * fx * px,
-            -fx * px * seen[:, 1],
-            fx * (z + px * seen[:, 0]),
-            -fx * seen[:, 1],
-        ],
-        -1,
-    )
-    y_row = np.stack(
-        [
-            zero,
-            rho * fy,
-            -rho * fy * py,
-            -fy * (z + py * seen[:, 1]),
-            fy * py * seen[:, 0],
-            fy * seen[:, 0],
-        ],
-        -1,
-    )
+    x_row, y_row = _rows(K, seen, points.inverse)
     ax, cy = a[:, None] * x_row + c[:, None] * y_row, c[:, None] * x_row + b[:, None] * y_row
     normal = x_row.T @ ax + y_row.T @ cy
     right = ax.T @ ex + cy.T @ ey
@@ -218,6 +195,20 @@ def _linearized(K: Array, points: _Points, pose: Array, scale: float) -> _System
         float(agree.mean()),
         float(squared[agree].sum()) / (2 * count),
         float(np.sqrt(lengths.sum() / count)),
+    )
+
+
+def _rows(K: Array, seen: Array, inverse_depth: Array) -> tuple[Array, Array]:
+    """Derivatives (N, 6) of both coordinates of the projection by a left twist."""
+    z = seen[:, 2]
+    per_z = np.where(z > NEAREST, 1 / np.where(z > NEAREST, z, 1), 0)
+    fx, fy, rho, zero = K[0, 0] * per_z, K[1, 1] * per_z, inverse_depth, np.zeros_like(z)
+    px, py = seen[:, 0] * per_z, seen[:, 1] * per_z
+    turned_x = (-fx * px * seen[:, 1], fx * (z + px * seen[:, 0]), -fx * seen[:, 1])
+    turned_y = (-fy * (z + py * seen[:, 1]), fy * py * seen[:, 0], fy * seen[:, 0])
+    return (
+        np.stack([rho * fx, zero, -rho * fx * px, *turned_x], -1),
+        np.stack([zero, rho * fy, -rho * fy * py, *turned_y], -1),
     )
 
 

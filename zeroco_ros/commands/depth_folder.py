@@ -159,8 +159,11 @@ class DepthFolder:
             for metric in {s.metric for s in self._shown}
         }
         rows = [_row(shown, ranges[shown.metric]) for shown in self._shown]
-        chosen = np.linspace(0, len(rows) - 1, min(STRIP_ROWS, len(rows))).round().astype(int)
-        write_image(self.out / "strip.png", depth_strip([rows[i] for i in chosen]))
+        telling = [i for i, s in enumerate(self._shown) if np.isfinite(s.depth).any()]
+        telling = telling or list(range(len(rows)))
+        chosen = np.linspace(0, len(telling) - 1, min(STRIP_ROWS, len(telling)))
+        strip = [rows[telling[i]] for i in chosen.round().astype(int)]
+        write_image(self.out / "strip.png", depth_strip(strip))
         step = -(-len(rows) // ANIMATED)
         pictures = [side_by_side(row) for row in rows[::step]]
         width = pictures[0].shape[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +11,19 @@ from tqdm import tqdm
 
 from zeroco_ros.bag.images import decode_image
 from zeroco_ros.bag.reader import BagReader
+from zeroco_ros.demo.moving import Mask, moving_pixels
 from zeroco_ros.demo.nodes import DEPTH
 from zeroco_ros.demo.pictures import answers
 from zeroco_ros.demo.scoring import LEAST, ByStamp
 from zeroco_ros.demo.source import CameraSource
 from zeroco_ros.demo.truth import true_depth
-from zeroco_ros.evaluation.depth_metrics import DepthErrors, FrameScore, score_frame
+from zeroco_ros.evaluation.depth_metrics import (
+    DepthErrors,
+    FrameScore,
+    depth_errors,
+    known_truth,
+    score_frame,
+)
 
 Floats = npt.NDArray[np.float32]
 
@@ -29,7 +36,8 @@ class DepthScore:
     all frames; abs_rel: mean |d - t| / t; delta: share within a factor of 1.25; surer, vaguer:
     abs_rel on the halves of each frame with the smaller and the larger sigma; within: share of
     pixels whose error is below 1 sigma and below 2. scaled: whether each frame was scaled to the
-    truth's median first, as it must be where the scale is not known.
+    truth's median first, as it must be where the scale is not known. still: abs_rel on what does
+    not move; moving: share of the pixels that do; None where the bag does not tell.
     """
 
     frames: int
@@ -40,6 +48,8 @@ class DepthScore:
     vaguer: float
     within: tuple[float, float]
     scaled: bool
+    still: float | None = None
+    moving: float | None = None
 
 
 @dataclass(frozen=True)
@@ -53,17 +63,26 @@ class DepthFacts:
 
 
 def score_depth(
-    output: Path, camera: CameraSource, topic: str, *, scaled: bool, progress: bool = True
+    output: Path,
+    camera: CameraSource,
+    topic: str,
+    *,
+    scaled: bool,
+    flow: str | None = None,
+    progress: bool = True,
 ) -> DepthScore | None:
     """Score the depth of a recorded bag against a depth topic of the camera's bag.
 
-    None where no frame has both.
+    flow: topic with true flow, which tells what moves. None where no frame has depth and truth.
     """
     scores: list[FrameScore] = []
+    still: list[float] = []
+    moving: list[float] = []
     hidden = None if progress else True  # None: no bar where stderr is no terminal
     with BagReader(output) as recorded, BagReader(camera.bag) as reader:
         depths = ByStamp(recorded, DEPTH.kept("depth"), decode_image)
         sigmas = ByStamp(recorded, DEPTH.kept("depth_sigma"), decode_image)
+        masks = dict(moving_pixels(reader, camera, flow, topic)) if flow is not None else {}
         truths = true_depth(reader, topic)
         bar = tqdm(truths, total=len(camera.headers), desc="scoring", unit="frame", disable=hidden)
         for stamp, truth in bar:
@@ -71,7 +90,23 @@ def score_depth(
             if depth is None or sigma is None or np.isfinite(truth).sum() < LEAST:
                 continue
             scores.append(score_frame(str(stamp), depth, truth, sigma))
-    return _summed(scores, scaled)
+            if stamp in masks and scores[-1].known:
+                moving.append(float(masks[stamp].mean()))
+                scale = scores[-1].scale if scaled else None
+                still += _still_error(depth, truth, ~masks[stamp], scale or 1.0)
+    score = _summed(scores, scaled)
+    if score is None or not still:
+        return score
+    return replace(score, still=float(np.mean(still)), moving=float(np.mean(moving)))
+
+
+def _still_error(depth: Floats, truth: Floats, still: Mask, scale: float) -> list[float]:
+    """AbsRel of the pixels that stand still, nothing where there is none."""
+    with np.errstate(invalid="ignore"):
+        known = known_truth(truth) & (depth > 0) & still
+    if not known.any():
+        return []
+    return [depth_errors(scale * depth[known].astype(np.float64), truth[known]).abs_rel]
 
 
 def depth_facts(output: Path) -> DepthFacts | None:

@@ -76,7 +76,8 @@ def run_demo(options: DemoOptions) -> Summary:
             flow = _flow_found(runs[FLOW], truth, options)
             written += draw(out / OUTPUT_BAG, camera, out, progress=options.progress)
         if DEPTH in runs:
-            depth = _depth_found(runs[DEPTH], depth_truth, options)
+            moves = truth.flow if truth else None
+            depth = _depth_found(runs[DEPTH], depth_truth, moves, options)
             written += _draw_depth(depth, options)
     summary = Summary(
         folder=str(out),
@@ -151,14 +152,21 @@ def _flow_found(run: NodeRun, truth: TruthSource | None, options: DemoOptions) -
     return FlowFound(run, truth.words if truth else None, scores, brightness)
 
 
-def _depth_found(run: NodeRun, truth: str | None, options: DemoOptions) -> DepthFound:
+def _depth_found(
+    run: NodeRun, truth: str | None, flow: str | None, options: DemoOptions
+) -> DepthFound:
     output = options.out / OUTPUT_BAG
     said = run.record.said.get("scale", [])
     scale = said[-1] if said else None
     found = None
     if truth is not None:
         found = score_depth(
-            output, run.camera, truth, scaled=scale != "metric", progress=options.progress
+            output,
+            run.camera,
+            truth,
+            scaled=scale != "metric",
+            flow=flow,
+            progress=options.progress,
         )
     return DepthFound(run, run.camera.pose_topic, scale, truth, found, depth_facts(output))
 

@@ -108,7 +108,7 @@ class DepthFound:
             return [("accuracy", "unknown: the bag has no measured depth")]
         scaled = ", each scaled to its median" if score.scaled else ""
         ones, twos = score.within
-        return [
+        rows = [
             ("accuracy", f"against depth on {self.truth}: {score.frames} frames{scaled}"),
             (
                 "",
@@ -122,6 +122,10 @@ class DepthFound:
                 f"1 sigma, {100 * twos:.0f} % within 2",
             ),
         ]
+        if score.still is not None and score.moving is not None:
+            text = f"AbsRel {score.still:.3f} on what stands still; {100 * score.moving:.1f} %"
+            rows.append(("", f"{text} of the pixels show something that moves, or its rim"))
+        return rows
 
 
 @dataclass(frozen=True)

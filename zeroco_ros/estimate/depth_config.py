@@ -61,7 +61,7 @@ class DepthConfig:
     adjust: bool = True
     camera_height: float | None = None
     baseline: float | None = None
-    max_relative_sigma: float = 0.5
+    max_relative_sigma: float = 0.3
 
     def __post_init__(self) -> None:
         for name, kind in (("mode", DepthMode), ("poses", PoseSource)):

@@ -16,12 +16,12 @@ from zeroco_ros.estimate.posed_view import DepthMap, pixel_rays
 
 Array = npt.NDArray[np.float64]
 
-STEP = 6  # every so many pixels
+COLUMNS = 100  # pixels looked at, per row
 DRAWS = 200
 TILT = np.radians(25.0)  # the ground's normal against the picture's vertical
-FLAT = 0.04  # distance to the plane, as a share of the height, up to which a point lies on it
+FLAT = 0.025  # distance to the plane, as a share of the height, up to which a point lies on it
 FEWEST = 60
-SHARE = 0.35  # of the points below the horizon, nearer than FAR heights
+SHARE = 0.25  # of the points below the horizon, nearer than FAR heights
 FAR = 12.0
 PRECISE = 0.25  # points with a larger sigma, as a share of their depth, are left out
 
@@ -63,9 +63,10 @@ def find_ground(depth: DepthMap, K: Array) -> Ground | None:
 def _below(depth: DepthMap, K: Array) -> Array:
     """Points (N, 3) that may be ground: below the optical axis and not far away."""
     size = depth.depth.shape
-    rays = pixel_rays(K, (size[0], size[1]))[::STEP, ::STEP].reshape(-1, 3)
-    z = depth.depth[::STEP, ::STEP].astype(np.float64).ravel()
-    sigma = depth.sigma[::STEP, ::STEP].astype(np.float64).ravel()
+    some = (slice(None, None, max(1, size[1] // COLUMNS)),) * 2
+    rays = pixel_rays(K, (size[0], size[1]))[some].reshape(-1, 3)
+    z = depth.depth[some].astype(np.float64).ravel()
+    sigma = depth.sigma[some].astype(np.float64).ravel()
     with np.errstate(invalid="ignore"):
         good = (rays[:, 1] > 0.05) & (sigma < PRECISE * z)
     return np.asarray(rays[good] * z[good, None], dtype=np.float64)

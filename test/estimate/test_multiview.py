@@ -221,3 +221,18 @@ def test_no_views_say_nothing() -> None:
 def test_configuration_is_checked(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(options))):
         MultiviewConfig(**options)  # type: ignore[arg-type]
+
+
+def test_pixels_that_no_view_sees_are_unknown_or_unsure() -> None:
+    here = frames("plane")[REFERENCE]
+    views = views_of("plane", (1, 0))
+    found = estimate("plane", views)
+    _, deviations, known = errors("plane", found)
+    unseen = np.ones(SIZE, dtype=bool)
+    for view in views:
+        assert view.flow is not None
+        unseen &= ~np.isfinite(view.flow.forward_backward_error)
+    wrong = np.zeros(SIZE, dtype=bool)
+    wrong[known] = deviations > 3
+    assert unseen.mean() > 0.05 and here.depth[unseen].size
+    assert wrong[unseen].mean() < 0.05

@@ -23,6 +23,7 @@ from zeroco_ros.estimate.multiview_votes import Vote, VoteCost
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 
 FloatArray = npt.NDArray[np.float32]
+ShortArray = npt.NDArray[np.int16]
 Matrix = npt.NDArray[np.float64]
 
 __all__ = ["InverseDepthPrior", "MultiviewConfig", "as_depth", "depth_from_views", "warp_prior"]
@@ -94,12 +95,7 @@ def depth_from_views(
     terms = [(config.flow_weight, VoteCost(votes))] if votes else []
     if known is not None:
         terms.append((config.prior_weight, VoteCost([known])))
-    volume = np.empty((size[0], len(levels), size[1]), dtype=np.int16)
-    planes = sweep(small, K_small, [view.picture for view in placed], levels)
-    for number, (level, plane) in enumerate(zip(levels, planes, strict=True)):
-        for weight, cost in terms:
-            plane += np.float32(weight) * cost.at(float(level))
-        store(plane, volume[:, number])
+    volume = _volume(small, K_small, placed, levels, terms)
     value, sigma = peak(beliefs(volume, small), levels)
     sigma = np.hypot(sigma, _least_pose_sigma(value, K_small, placed))
     if known is not None:
@@ -117,6 +113,35 @@ def as_depth(value: FloatArray, sigma: FloatArray, limit: float) -> DepthMap:
         np.where(good, 1 / inverse, np.nan).astype(np.float32),
         np.where(good, sigma / inverse**2, np.nan).astype(np.float32),
     )
+
+
+def _volume(
+    image: FloatArray,
+    K: Matrix,
+    views: Sequence[PlacedView],
+    levels: FloatArray,
+    terms: Sequence[tuple[float, VoteCost]],
+) -> ShortArray:
+    """Costs (h, D, w) of the levels (D,) by the views' pictures and the weighted terms.
+
+    A level at which no view would see the pixel is as good as the best at which one does: the
+    pictures cannot speak against it.
+    """
+    volume = np.empty((image.shape[0], len(levels), image.shape[1]), dtype=np.int16)
+    best = np.full(image.shape, np.inf, dtype=np.float32)
+    unseen = np.empty((len(levels), *image.shape), dtype=np.bool_)
+    planes = sweep(image, K, [view.picture for view in views], levels)
+    for number, (level, (plane, hidden)) in enumerate(zip(levels, planes, strict=True)):
+        np.minimum(best, np.where(hidden, np.float32(np.inf), plane), out=best)
+        unseen[number] = hidden
+        for weight, cost in terms:
+            plane += np.float32(weight) * cost.at(float(level))
+        store(plane, volume[:, number])
+    neutral = np.empty(image.shape, dtype=np.int16)
+    store(np.where(np.isfinite(best), best, 0).astype(np.float32), neutral)
+    for number, hidden in enumerate(unseen):
+        volume[:, number] += neutral * hidden
+    return volume
 
 
 def _least_pose_sigma(value: FloatArray, K: Matrix, views: Sequence[PlacedView]) -> FloatArray:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
 Matrix = npt.NDArray[np.float64]
 
 # Pixels around which mean and contrast are normalized, and over which differences are averaged.
@@ -23,8 +24,6 @@ NORMAL_SIDE, MATCH_SIDE = 7, 5
 NOISE = 3.0
 # Normalized difference from which on a pixel just does not fit.
 WORST = 1.5
-# What a hypothesis costs that no view sees: about the mean of unrelated texture.
-UNSEEN = 0.7
 OUTSIDE = 100.0
 
 
@@ -49,8 +48,9 @@ def normalized(gray: FloatArray) -> FloatArray:
 
 def sweep(
     gray: FloatArray, K: Matrix, views: Sequence[SweepView], levels: FloatArray
-) -> Iterator[FloatArray]:
-    """For each of the inverse depths (D,) in turn its cost (h, w) in [0, `WORST`] at every pixel.
+) -> Iterator[tuple[FloatArray, BoolArray]]:
+    """For each of the inverse depths (D,) in turn its cost (h, w) in [0, `WORST`] at every pixel,
+    and where (h, w) no view would see it, with cost 0.
 
     gray: (h, w) float32 of the reference, K: (3, 3) of it. The mean over the views that a point
     would be seen in; where it is hidden in some, `WORST` bounds what they add.
@@ -69,12 +69,13 @@ def sweep(
             cost[hidden] = 0
             total += cost
             count += ~hidden
-        yield np.where(count > 0, total / np.maximum(count, 1), np.float32(UNSEEN))
+        np.divide(total, np.maximum(count, 1), out=total)
+        yield total, np.asarray(count == 0)
 
 
 def _seen_on_plane(
     picture: FloatArray, view: SweepView, inverse: Matrix, level: float, size: tuple[int, int]
-) -> tuple[FloatArray, npt.NDArray[np.bool_]]:
+) -> tuple[FloatArray, BoolArray]:
     """The view's picture as if all lay at one inverse depth of the reference; where it is not."""
     pose = view.T_view_from_ref
     plane = pose[:3, :3] + level * np.outer(pose[:3, 3], (0.0, 0.0, 1.0))

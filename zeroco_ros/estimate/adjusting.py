@@ -10,13 +10,21 @@ import numpy.typing as npt
 
 from zeroco_ros.estimate.keyframe import Keyframe, Match, grid, link
 from zeroco_ros.estimate.posed_view import DepthMap
-from zeroco_ros.geometry.bundle_adjustment import BundleOptions, BundleResult, bundle_adjust
+from zeroco_ros.geometry.bundle_adjustment import (
+    BundleOptions,
+    BundleResult,
+    DepthPrior,
+    bundle_adjust,
+)
 
 Array = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
 
 ITERATIONS = 8
 FEWEST = 40  # weighted grid points of an edge
+# What the key frames knew of depth holds the scale: relative standard deviation per grid point.
+# With flow alone, steps grew by 2 % a key frame on a real drive (ATE 0.67 m; 0.17 m with it).
+BELIEF = 0.1
 SANE = (0.5, 2.0)  # a key frame's depths are not changed by more than these factors at once
 
 
@@ -60,6 +68,7 @@ def adjust(
         np.stack([one.weights for _, one in links]).astype(np.float64),
         options=BundleOptions(fixed=fixed, iterations=ITERATIONS, robust="cauchy"),
         pixels=np.stack([x, y], -1).astype(np.float64),
+        depth_prior=DepthPrior(before, BELIEF, log=True) if len(keys) > 1 else None,
     )
     if found.costs[-1] >= found.costs[0] or found.undecided:
         return None

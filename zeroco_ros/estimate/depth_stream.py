@@ -20,7 +20,7 @@ from zeroco_ros.estimate.parallax import Parallax, parallax
 from zeroco_ros.estimate.placing import Placed, place
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 from zeroco_ros.estimate.results import DepthResult, DepthState
-from zeroco_ros.estimate.track import Known, Track
+from zeroco_ros.estimate.track import Known, Passed, Track
 from zeroco_ros.estimate.unit import first_unit, level
 from zeroco_ros.geometry.transforms import inverse
 
@@ -192,6 +192,8 @@ class DepthStream:
             factor = level(track, depth, self.config.camera_height, self._pinhole.K)
             depth = depth.scaled(factor)
         if track.mapped or given:
+            if not key:
+                track.recent.append(Passed(frame.gray, placed.pose))
             track.last = Known(depth, placed.pose)
         return self._result(frame, stamp, depth, "ok", seen.most, key)
 
@@ -243,6 +245,9 @@ class DepthStream:
         views = [
             PosedView(flows.get(key.serial), inverse(key.pose) @ pose, K, key.encoded.gray)
             for key in self._track.window.frames[::-1]
+        ]
+        views += [
+            PosedView(None, inverse(one.pose) @ pose, K, one.gray) for one in self._track.recent
         ]
         config = MultiviewConfig(max_relative_sigma=limit)
         prior, last = None, self._track.last

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ SOME = 0.05
 NOISE = 1.0
 # Small pictures get a finer grid than configured: at least so many columns.
 COLUMNS = 64
+# Frames beside the key frames whose pictures are kept to see depth with.
+RECENT = 3
 
 
 @dataclass(frozen=True)
@@ -33,14 +36,23 @@ class Known:
     pose: Array
 
 
+@dataclass(frozen=True)
+class Passed:
+    """A frame that did not become a key frame: its gray picture and its pose (4, 4)."""
+
+    gray: npt.NDArray[np.uint8]
+    pose: Array
+
+
 class Track:
     """The state of a depth stream between two frames.
 
     pose: (4, 4) of the last frame, camera to world; motion: (4, 4) from that frame to the one
     before; covariance: (6, 6) of the pose; metric: whether lengths are meters; posed: whether the
     world is that of given poses; lost: frames lost in a row; last: the depth of the last frame
-    that had some, None after a start or when the unit changed. least: parallax in pixels that
-    tells motion from noise; fine, step: grids of pose and adjustment in pixels.
+    that had some, None after a start or when the unit changed; recent: the last frames that did
+    not become key frames. least: parallax in pixels that tells motion from noise; fine, step:
+    grids of pose and adjustment in pixels.
     """
 
     def __init__(self, config: DepthConfig, side: int) -> None:
@@ -64,6 +76,7 @@ class Track:
         self.metric = self.posed = False
         self.lost = 0
         self.last: Known | None = None
+        self.recent: deque[Passed] = deque(maxlen=RECENT)
 
     @property
     def mapped(self) -> bool:
@@ -77,6 +90,7 @@ class Track:
         if given is not None:
             self.pose, self.covariance = given, np.zeros((6, 6))
         self.motion, self.lost, self.last = np.eye(4), 0, None
+        self.recent.clear()
         self.add(frame, stamp, given=given is not None, depth=None)
 
     def move(self, pose: Array, covariance: Array) -> None:
@@ -114,6 +128,7 @@ class Track:
         self.motion = self.motion.copy()
         self.motion[:3, 3] *= factor
         self.last = None
+        self.recent.clear()
 
     def correct(self, correction: Array) -> None:
         """Move the key frames whose poses were estimated by this (4, 4), in the world."""

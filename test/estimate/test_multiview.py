@@ -223,16 +223,28 @@ def test_configuration_is_checked(options: dict[str, float]) -> None:
         MultiviewConfig(**options)  # type: ignore[arg-type]
 
 
-def test_pixels_that_no_view_sees_are_unknown_or_unsure() -> None:
-    here = frames("plane")[REFERENCE]
-    views = views_of("plane", (1, 0))
-    found = estimate("plane", views)
-    _, deviations, known = errors("plane", found)
-    unseen = np.ones(SIZE, dtype=bool)
-    for view in views:
-        assert view.flow is not None
-        unseen &= ~np.isfinite(view.flow.forward_backward_error)
-    wrong = np.zeros(SIZE, dtype=bool)
-    wrong[known] = deviations > 3
-    assert unseen.mean() > 0.05 and here.depth[unseen].size
-    assert wrong[unseen].mean() < 0.05
+def test_a_blank_margin_that_no_view_sees_is_not_near() -> None:
+    """A wall 2 m away; the view turned away, so that only what were nearer would be in it."""
+    random = np.random.default_rng(0)
+    picture = cv2.GaussianBlur(random.normal(128, 90, SIZE).astype(np.float32), (0, 0), 1.5)
+    picture[:, 140:] = 128 + random.normal(0, 1, (SIZE[0], SIZE[1] - 140))
+    picture = np.clip(picture, 0, 255).astype(np.uint8)
+    K = np.array([[300, 0, 95.5], [0, 300, 71.5], [0, 0, 1.0]])
+    pose = np.eye(4)
+    pose[:3, :3] = cv2.Rodrigues(np.array([0, 0.32, 0]))[0]
+    pose[0, 3] = -0.4
+    wall = K @ (pose[:3, :3] + 0.5 * np.outer(pose[:3, 3], (0, 0, 1))) @ np.linalg.inv(K)
+    y, x = np.mgrid[0 : SIZE[0], 0 : SIZE[1]].astype(float)
+    there = np.stack([x, y, np.ones(SIZE)], -1) @ wall.T
+    there = there[..., :2] / there[..., 2:]
+    flow = (there - np.stack([x, y], -1)).astype(np.float32)
+    seen = ((there >= 0) & (there <= (SIZE[1] - 1, SIZE[0] - 1))).all(-1)
+    gray_there = cv2.warpPerspective(picture, wall, SIZE[::-1], borderMode=cv2.BORDER_REFLECT)
+    error = np.where(seen, 0.2, np.inf).astype(np.float32)
+    sure = np.where(seen, 0.9, 0).astype(np.float32)
+    match = FlowResult(flow, sure, ~seen, error, np.zeros((1, 1, 2), np.float32))
+    found = depth_from_views(K, [PosedView(match, pose, K, gray_there)], image=picture)
+    far_off = np.abs(found.depth - 2) > 3 * found.sigma
+    assert 0.1 < (~seen).mean() < 0.5
+    assert np.isfinite(found.depth[seen]).mean() > 0.6
+    assert far_off[~seen].mean() < 0.05

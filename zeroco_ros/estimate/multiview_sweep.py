@@ -30,12 +30,13 @@ OUTSIDE = 100.0
 @dataclass(frozen=True)
 class SweepView:
     """A view at the sweep's resolution. gray: (h, w) float32, 0..255; K: (3, 3);
-    T_view_from_ref: (4, 4).
+    T_view_from_ref: (4, 4); weight: above 0, how much the view counts beside the others.
     """
 
     gray: FloatArray
     K: Matrix
     T_view_from_ref: Matrix
+    weight: float = 1.0
 
 
 def normalized(gray: FloatArray) -> FloatArray:
@@ -52,8 +53,8 @@ def sweep(
     """For each of the inverse depths (D,) in turn its cost (h, w) in [0, `WORST`] at every pixel,
     and where (h, w) no view would see it, with cost 0.
 
-    gray: (h, w) float32 of the reference, K: (3, 3) of it. The mean over the views that a point
-    would be seen in; where it is hidden in some, `WORST` bounds what they add.
+    gray: (h, w) float32 of the reference, K: (3, 3) of it. The weighted mean over the views that a
+    point would be seen in; where it is hidden in some, `WORST` bounds what they add.
     """
     size = gray.shape[0], gray.shape[1]
     own, inverse = normalized(gray), np.asarray(np.linalg.inv(K), dtype=np.float64)
@@ -66,11 +67,14 @@ def sweep(
             np.abs(warped, out=warped)
             np.minimum(warped, np.float32(WORST), out=warped)
             cost = np.asarray(cv2.blur(warped, (MATCH_SIDE, MATCH_SIDE)), dtype=np.float32)
+            cost *= np.float32(view.weight)
             cost[hidden] = 0
             total += cost
-            count += ~hidden
-        np.divide(total, np.maximum(count, 1), out=total)
-        yield total, np.asarray(count == 0)
+            count += np.float32(view.weight) * ~hidden
+        unseen = np.asarray(count == 0)
+        count[unseen] = 1
+        total /= count
+        yield total, unseen
 
 
 def _seen_on_plane(

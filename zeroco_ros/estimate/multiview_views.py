@@ -27,6 +27,8 @@ Size = tuple[int, int]
 
 # What matching and poses are never better than, in pixels of parallax at the size of the sweep.
 FLOOR = 0.25
+# Pixels at the size of the sweep by which a pose may be off before its picture counts half.
+BLUR = 0.5
 # A pose is judged on matches that are more likely right than this, if there are so many of them.
 SURE, ENOUGH = 0.6, 200
 NORMAL = 0.6745  # median of the absolute value of a standard normal variable
@@ -45,6 +47,11 @@ class PlacedView:
     vote: Vote | None
     turn: float
     shift: float
+
+    @property
+    def trust(self) -> float:
+        """Weight of the picture: pictures that are `BLUR` pixels off match half as well."""
+        return 1 / (1 + (self.turn / BLUR) ** 2)
 
     def pose_sigma(self, value: FloatArray, K: Matrix) -> FloatArray:
         """Standard deviation (h, w) of inverse depth `value` that the pose alone makes."""
@@ -92,10 +99,11 @@ def placed_views(
             one = _vote(flow, sigma, K, picture, turn, shift)
         placed.append(PlacedView(picture, flow, sigma, one, turn, shift))
     usual = float(np.median(strains)) if strains else 0.0
-    return [
+    placed = [
         view if view.vote is not None else replace(view, turn=float(np.hypot(view.turn, usual)))
         for view in placed
     ]
+    return [replace(view, picture=replace(view.picture, weight=view.trust)) for view in placed]
 
 
 def scaled(K: Matrix, whole: Size, size: Size) -> Matrix:

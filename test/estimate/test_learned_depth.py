@@ -147,3 +147,20 @@ def test_refusals(patches, views, file: Path, tmp_path: Path) -> None:
     foreign = LearnedDepth(estimator.backend, other)
     with pytest.raises(ConfigError, match="have 128 channels, these 768"):
         foreign.predict(frame, estimator.encode(second.image), flow, first.K)
+
+
+def test_the_shipped_head_sees_depth_and_knows_when_it_cannot() -> None:
+    """Two views of a room it was not trained on, flow and motion its own; then two equal views."""
+    estimator = FlowEstimator("default", device="cpu", precision="fp32")
+    learned = LearnedDepth(estimator.backend)
+    frames = list(world_sequence("walk", 5, (240, 320)))
+    target, source = (estimator.encode(frames[k].image) for k in (4, 1))
+    found = learned.predict(target, source, estimator.match(target, source), frames[4].K)
+    assert found.motion
+    ratio = np.log(found.inverse * frames[4].depth)
+    plane = np.log(frames[4].depth)
+    error, guess = (float(np.abs(x - np.median(x)).mean()) for x in (ratio, plane))
+    assert error < 0.5 * guess
+    still = learned.predict(target, target, estimator.match(target, target), frames[4].K)
+    assert not still.motion
+    assert np.median(still.sigma) > 3 * np.median(found.sigma)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -117,11 +118,12 @@ def test_sizes_that_cannot_be(changes: dict[str, object], said: str) -> None:
         DepthHeadConfig.from_dict({**TINY.to_dict(), **changes})
 
 
-def test_the_shipped_head_is_small() -> None:
-    path = shipped().get("depth_head")
-    if path is None:
-        pytest.skip("this installation has no depth head")
+def test_the_shipped_head_is_small_and_belongs_to_the_backbone() -> None:
+    path = shipped()["depth_head"]
     loaded = load_head(path)
+    backbone = hashlib.sha256(shipped()["default"].read_bytes()).hexdigest()
+    assert loaded.metadata["training"]["backbone"] == backbone
+    assert loaded.metadata["sigma_factor"] != 1.0
     assert loaded.kind == "depth" and loaded.metadata["license"] == "Apache-2.0"
     assert path.stat().st_size < 3_000_000
     assert sum(p.numel() for p in loaded.head.parameters()) < 1_000_000

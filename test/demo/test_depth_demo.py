@@ -68,7 +68,7 @@ def test_accuracy_against_the_rendered_depth(
     assert 0.3 < score["coverage"] <= 1
     # a wrong scale, pose or grid would be far off; small pictures and the fast preset are rough
     assert score["abs_rel"] < 0.3 and score["delta"] > 0.6
-    assert 2 * score["abs_rel"] == pytest.approx(score["surer"] + score["vaguer"])
+    assert 2 * score["abs_rel"] == pytest.approx(score["surer"] + score["vaguer"], rel=1e-3)
     assert 0 < score["still"] < 1.05 * score["abs_rel"] and 0 < score["moving"] < 0.3
     for words in ("AbsRel", "smaller sigma", "on what stands still"):
         assert words in demo[2]

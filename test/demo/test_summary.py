@@ -52,7 +52,7 @@ def test_a_good_run() -> None:
         "poses     given on /a/pose; scale: metric",
         "against depth on /a/depth: 9 frames\n",
         "AbsRel 0.100, 80.0 % within a factor of 1.25, on 90.0 %",
-        "AbsRel 0.050 on the half with the smaller sigma, 0.150 on the other",
+        "AbsRel 0.050 on the half with the smaller sigma / depth, 0.150 on the other",
         "node said it is dark",
     ):
         assert words in text

@@ -18,7 +18,6 @@ from zeroco_ros.demo.scoring import LEAST, ByStamp
 from zeroco_ros.demo.source import CameraSource
 from zeroco_ros.demo.truth import true_depth
 from zeroco_ros.evaluation.depth_metrics import (
-    DepthErrors,
     FrameScore,
     depth_errors,
     known_truth,
@@ -34,10 +33,10 @@ class DepthScore:
 
     frames: with depth and truth; coverage: share of the pixels with truth that have depth, over
     all frames; abs_rel: mean |d - t| / t; delta: share within a factor of 1.25; surer, vaguer:
-    abs_rel on the halves of each frame with the smaller and the larger sigma; within: share of
-    pixels whose error is below 1 sigma and below 2. scaled: whether each frame was scaled to the
-    truth's median first, as it must be where the scale is not known. still: abs_rel on what does
-    not move; moving: share of the pixels that do; None where the bag does not tell.
+    abs_rel on the halves of each frame with the smaller and the larger sigma / depth; within:
+    share of pixels whose error is below 1 sigma and below 2. scaled: whether each frame was
+    scaled to the truth's median first, as it must be where the scale is not known. still: abs_rel
+    on what does not move; moving: share of the pixels that do; None where the bag does not tell.
     """
 
     frames: int
@@ -76,6 +75,7 @@ def score_depth(
     flow: topic with true flow, which tells what moves. None where no frame has depth and truth.
     """
     scores: list[FrameScore] = []
+    halves: list[tuple[float, float]] = []
     still: list[float] = []
     moving: list[float] = []
     hidden = None if progress else True  # None: no bar where stderr is no terminal
@@ -90,23 +90,37 @@ def score_depth(
             if depth is None or sigma is None or np.isfinite(truth).sum() < LEAST:
                 continue
             scores.append(score_frame(str(stamp), depth, truth, sigma))
-            if stamp in masks and scores[-1].known:
+            if not scores[-1].known:
+                continue
+            right = (scores[-1].scale if scaled else None) or 1.0
+            halves.append(_halves(right * depth, truth, sigma / depth))
+            if stamp in masks:
                 moving.append(float(masks[stamp].mean()))
-                scale = scores[-1].scale if scaled else None
-                still += _still_error(depth, truth, ~masks[stamp], scale or 1.0)
-    score = _summed(scores, scaled)
+                still += _still_error(right * depth, truth, ~masks[stamp])
+    score = _summed(scores, halves, scaled)
     if score is None or not still:
         return score
     return replace(score, still=float(np.mean(still)), moving=float(np.mean(moving)))
 
 
-def _still_error(depth: Floats, truth: Floats, still: Mask, scale: float) -> list[float]:
+def _halves(depth: Floats, truth: Floats, doubt: Floats) -> tuple[float, float]:
+    """AbsRel of the known pixels with the smaller and the larger doubt."""
+    with np.errstate(invalid="ignore"):
+        known = known_truth(truth) & (depth > 0)
+    order = np.argsort(doubt[known], kind="stable")
+    error = (np.abs(depth[known] - truth[known]) / truth[known])[order]
+    middle = (len(order) + 1) // 2
+    surer = float(error[:middle].mean())
+    return surer, float(error[middle:].mean()) if len(order) > 1 else surer
+
+
+def _still_error(depth: Floats, truth: Floats, still: Mask) -> list[float]:
     """AbsRel of the pixels that stand still, nothing where there is none."""
     with np.errstate(invalid="ignore"):
         known = known_truth(truth) & (depth > 0) & still
     if not known.any():
         return []
-    return [depth_errors(scale * depth[known].astype(np.float64), truth[known]).abs_rel]
+    return [depth_errors(depth[known], truth[known]).abs_rel]
 
 
 def depth_facts(output: Path) -> DepthFacts | None:
@@ -123,29 +137,23 @@ def depth_facts(output: Path) -> DepthFacts | None:
     return DepthFacts(len(relative), float(np.mean(coverage)), float(np.median(relative)))
 
 
-def _summed(scores: list[FrameScore], scaled: bool) -> DepthScore | None:
+def _summed(
+    scores: list[FrameScore], halves: list[tuple[float, float]], scaled: bool
+) -> DepthScore | None:
     known = [score for score in scores if score.known]
     if not known:
         return None
-    errors = [_errors(score, scaled) for score in known]
-    surer = [_errors(score, scaled, "half").abs_rel for score in known]
+    errors = [score.scaled if scaled else score.unscaled for score in known]
     sigmas = [score.sigma if scaled else score.sigma_unscaled for score in known]
     within = np.mean([sigma.within[:2] for sigma in sigmas if sigma is not None], axis=0)
-    abs_rel, surest = float(np.mean([e.abs_rel for e in errors])), float(np.mean(surer))
+    surer, vaguer = np.mean(halves, axis=0)
     return DepthScore(
         frames=len(known),
         coverage=float(np.mean([score.coverage for score in scores])),
-        abs_rel=abs_rel,
-        delta=float(np.mean([e.delta[0] for e in errors])),
-        surer=surest,
-        vaguer=2 * abs_rel - surest,
+        abs_rel=float(np.mean([e.abs_rel for e in errors if e is not None])),
+        delta=float(np.mean([e.delta[0] for e in errors if e is not None])),
+        surer=float(surer),
+        vaguer=float(vaguer),
         within=(float(within[0]), float(within[1])),
         scaled=scaled,
     )
-
-
-def _errors(score: FrameScore, scaled: bool, half: str = "") -> DepthErrors:
-    name = f"{half}{'' if scaled else '_unscaled'}" if half else "scaled" if scaled else "unscaled"
-    errors = getattr(score, name)
-    assert isinstance(errors, DepthErrors)
-    return errors

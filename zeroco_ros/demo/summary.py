@@ -117,7 +117,7 @@ class DepthFound:
             ),
             (
                 "",
-                f"AbsRel {score.surer:.3f} on the half with the smaller sigma, "
+                f"AbsRel {score.surer:.3f} on the half with the smaller sigma / depth, "
                 f"{score.vaguer:.3f} on the other; {100 * ones:.0f} % of the errors are within "
                 f"1 sigma, {100 * twos:.0f} % within 2",
             ),

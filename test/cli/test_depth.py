@@ -114,7 +114,7 @@ def test_a_bag_with_poses_becomes_millimeters_a_cloud_and_pictures(
     assert read_image(folder / "strip.png").shape[1] == 3 * SIZE[1] + 2 * 4
     with Image.open(folder / "depth.gif") as animation:
         assert animation.n_frames == FRAMES - 1
-    for word in ("4 frames on /camera/image_raw", "m, on", "cube", "strip.png"):
+    for word in ("4 frames on /camera/image_raw", "m, on", "mode geometric", "cube", "strip.png"):
         assert word in out
 
 

@@ -135,6 +135,7 @@ class DepthSummary:
             ("input", f"{self.recording}; {width}x{height}"),
             ("camera", self.camera),
             ("poses", f"{self.poses}; {self.posed} of {self.frames} frames have one"),
+            ("estimate", f"preset {self.preset}, mode {self.mode}, weights {self.weights}"),
             ("frames", f"{self.frames}: {states}; {self.keyframes} key frames"),
         ]
         if self.scale:

@@ -51,8 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--poses",
         default="auto",
         metavar="FILE|TOPIC|none",
-        help="where the camera was: TUM or KITTI text, a folder of NAME.pose.txt (7-Scenes), a "
-        "topic of the bag (tf, Odometry, PoseStamped, TransformStamped), or none to estimate it "
+        help="where the camera was (camera to world, x right, y down, z forward): TUM or KITTI "
+        "text, a folder of NAME.pose.txt (7-Scenes), a topic of the bag (tf, Odometry, "
+        "PoseStamped, TransformStamped), or none to estimate it "
         "(default: the bag's tf, odometry or pose beside the camera, or NAME.pose.txt beside the "
         "images, where there are any; else none)",
     )

@@ -248,3 +248,12 @@ def test_a_blank_margin_that_no_view_sees_is_not_near() -> None:
     assert 0.1 < (~seen).mean() < 0.5
     assert np.isfinite(found.depth[seen]).mean() > 0.6
     assert far_off[~seen].mean() < 0.05
+
+
+def test_good_matches_are_finer_than_the_levels() -> None:
+    views = views_of("walk", noise=0.05)
+    coarse, fine = (
+        errors("walk", estimate("walk", views, config=MultiviewConfig(levels=32, flow_weight=w)))
+        for w in (0.0, 0.05)
+    )
+    assert np.median(fine[0]) < 0.7 * np.median(coarse[0])

@@ -19,7 +19,7 @@ from zeroco_ros.estimate.multiview_prior import (
 )
 from zeroco_ros.estimate.multiview_sweep import sweep
 from zeroco_ros.estimate.multiview_views import PlacedView, placed_views, scaled, strain
-from zeroco_ros.estimate.multiview_votes import Vote, VoteCost
+from zeroco_ros.estimate.multiview_votes import Vote, VoteCost, sharpened
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 
 FloatArray = npt.NDArray[np.float32]
@@ -97,6 +97,8 @@ def depth_from_views(
         terms.append((config.prior_weight, VoteCost([known])))
     volume = _volume(small, K_small, placed, levels, terms)
     value, sigma = peak(beliefs(volume, small), levels)
+    if config.flow_weight:
+        value, sigma = sharpened(value, sigma, votes)
     sigma = np.hypot(sigma, _least_pose_sigma(value, K_small, placed))
     if known is not None:
         value, sigma = fused(value, sigma, known)

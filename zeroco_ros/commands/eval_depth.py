@@ -11,7 +11,7 @@ from zeroco_ros.commands.eval_files import run_facts, write_json, write_page, wr
 from zeroco_ros.commands.eval_options import listed, named_sets
 from zeroco_ros.errors import ConfigError
 
-METHODS = "geometric,dis,constant"
+METHODS = "geometric,learned,fused,dis,constant"
 Progress = Callable[[int], AbstractContextManager[Callable[[str], None]]]
 
 

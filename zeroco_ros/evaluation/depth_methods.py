@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[np.float64]
 
-# Name -> preset, mode and words.
-OURS: dict[str, tuple[str, DepthMode, str]] = {
-    "geometric": ("default", "geometric", "preset default: flow to key frames, triangulated"),
-    "fast": ("fast", "geometric", "preset fast"),
-    "accurate": ("accurate", "geometric", "preset accurate"),
-    "learned": ("default", "learned", "mode learned: the depth head on two frames"),
-    "fused": ("default", "fused", "mode fused: geometric and learned by inverse variance"),
+# Name -> preset, mode (None: the preset's own) and words.
+OURS: dict[str, tuple[str, DepthMode | None, str]] = {
+    "geometric": ("default", "geometric", "preset default in mode geometric: multi-view depth"),
+    "learned": ("default", "learned", "preset default in mode learned: the depth head"),
+    "fused": ("default", "fused", "preset default in mode fused: both together"),
+    "fast": ("fast", None, "preset fast"),
+    "accurate": ("accurate", None, "preset accurate"),
 }
 CLASSICAL = {
     "dis": "OpenCV's DIS flow to the frame 3 before, triangulated; without given poses to the "
@@ -75,7 +75,9 @@ def depth_methods(
 
 def _configuration(name: str, head: str | None) -> DepthConfig:
     preset, mode, _ = OURS[name]
-    config = replace(depth_preset(preset), mode=mode)
+    config = depth_preset(preset)
+    if mode is not None:
+        config = replace(config, mode=mode)
     if head is not None:
         config = replace(config, flow=replace(config.flow_config, head=head))
     return config

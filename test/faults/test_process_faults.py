@@ -19,7 +19,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from stage import BASE, CAMERA, INFO, MS, frame
 
 PERIOD = 100  # ms between frames
-ROUNDS, SETTLED = 15, 5  # of the lifecycle, and how many of them until memory has settled
+ROUNDS, SETTLED = 12, 4  # of the lifecycle, and how many of them until memory has settled
 
 
 @pytest.mark.parametrize("subject", scenes.SUBJECTS.values(), ids=scenes.SUBJECTS)

@@ -65,9 +65,23 @@ class DepthStage:
         self.diagnostics = probe.collect(DiagnosticArray, f"{home}/diagnostics")
         self.outputs = {name: self.collect(name) for name in outputs}
         self.second, self._published = 10, 0
+        self._connect(pose_source)
+
+    def _connect(self, pose_source: str) -> None:
         poses = {"odometry": [self.odom], "pose": [self.pose]}.get(pose_source, [])
-        scenes.connect(probe, node, self.camera, self.info, *poses)
+        scenes.connect(self.probe, self.node, self.camera, self.info, *poses)
         self.told(state="active")
+
+    def configure(self, pose_source: str, **values: Any) -> None:
+        """Take the node down, set parameters, take it up again; it then stands as if new."""
+        path = f"{self.home}/depth_node"
+        for label in ("deactivate", "cleanup"):
+            assert scenes.transition(self.probe, label, path)
+        self.set(pose_source=pose_source, **values)
+        for label in ("configure", "activate"):
+            assert scenes.transition(self.probe, label, path), self.node.log
+        self._connect(pose_source)
+        self.fresh()
 
     def collect(self, output: str) -> ros_harness.Collector:
         """An audience of one output."""
@@ -101,6 +115,12 @@ class DepthStage:
 
     def fresh(self) -> None:
         """Forget what came, and go on at a later time: everything starts anew."""
+
+        def complete() -> bool:  # what was published is told, and here
+            out = int(scenes.status(self.diagnostics).get("out", -1))
+            return all(len(c) == out - self._published for c in self.outputs.values())
+
+        self.probe.wait_until(complete, "all results", scenes.STARTUP)
         self.second += 10
         self._published = int(scenes.status(self.diagnostics)["out"])
         for collector in self.outputs.values():

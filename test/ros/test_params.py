@@ -169,6 +169,8 @@ def test_parameters_become_the_depth_estimators_configuration() -> None:
     assert (changed.window, changed.views, changed.poses) == (3, 3, "given")
     assert changed.camera_height == 1.5
     assert configured({**values, "views": 12}).window == 12
+    learned = configured({**values, "mode": "learned", "head": "mine.safetensors"})
+    assert (learned.mode, learned.head) == ("learned", "mine.safetensors")
     assert configured({**values, "pose_source": "tf"}).poses == "auto"
 
 

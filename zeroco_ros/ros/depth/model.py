@@ -42,8 +42,9 @@ def depth_config(values: Mapping[str, Any]) -> DepthConfig:
         "flow": flow,
         "poses": "estimated" if values["pose_source"] == "none" else given,
     }
-    if values["mode"] != "preset":
-        changes["mode"] = values["mode"]
+    for name in ("mode", "head"):
+        if values[name] != "preset":
+            changes[name] = values[name]
     for name in ("camera_height", "max_relative_sigma"):
         if values[name]:
             changes[name] = values[name]

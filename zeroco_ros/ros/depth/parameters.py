@@ -30,6 +30,15 @@ _MODEL = (
         "configure",
     ),
     *NETWORK,
+    ParameterSpec(
+        "head",
+        "preset",
+        "Depth head of the modes learned and fused: a name of shipped weights or a file of "
+        "`zeroco train depth`.",
+        "configure",
+        pattern=r"\S(.*\S)?",
+        pattern_text="preset, a name of shipped weights or a path",
+    ),
     number(
         "window", 0, 0, 32, "Key frames kept, 2 or more; 0 is the preset's number.", "configure"
     ),

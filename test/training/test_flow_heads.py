@@ -17,7 +17,13 @@ from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.checkpoint import load_head
 from zeroco_ros.training.checkpoints import load_state
 from zeroco_ros.training.flow_export import export_flow
-from zeroco_ros.training.flow_heads import FLOW_KINDS, CoarseMatcher, head_config, make_head, run_any
+from zeroco_ros.training.flow_heads import (
+    FLOW_KINDS,
+    CoarseMatcher,
+    head_config,
+    make_head,
+    run_any,
+)
 from zeroco_ros.training.flow_pairs import DenseShard, dense_batch, make_dense_shard
 from zeroco_ros.training.flow_recipe import (
     DEFAULT_FLOW_RECIPE,

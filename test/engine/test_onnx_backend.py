@@ -7,16 +7,18 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from zeroco_ros.engine.bundle import MANIFEST, Manifest, read_manifest
+from zeroco_ros.engine.bundle import MANIFEST, Manifest, read_manifest, write_bundle
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.exported import export_engine
 from zeroco_ros.estimate.flow import FlowEstimator
+from zeroco_ros.estimate.parity import check_engine
 
 CONFIG = FlowConfig(max_side=64, refine="none")
 
@@ -120,6 +122,39 @@ def test_a_manifest_cannot_name_files_elsewhere(copy: Path):
     values["files"]["../secret"] = "0"
     with pytest.raises(ConfigError, match="outside"):
         Manifest.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [({"precision": "int4"}, "'int4'.*fp32 only"), ({"config": {"flux": 1}}, "flux.*export it")],
+)
+def test_a_manifest_of_another_version_is_one_line(copy: Path, change: dict[str, Any], text: str):
+    values = json.loads((copy / MANIFEST).read_text())
+    (copy / MANIFEST).write_text(json.dumps(values | change))
+    with pytest.raises(BackendError, match=text):
+        check_engine(copy)
+
+
+def test_a_former_engine_stays_until_the_new_one_is_there(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+):
+    before = sorted((path.name, path.read_bytes()) for path in copy.iterdir())
+    rename = Path.rename
+
+    def failing(path: Path, target: Path) -> Path:
+        if path.name.endswith(".partial"):
+            raise OSError(28, "No space left on device")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", failing)
+    with pytest.raises(BackendError, match="No space left"):
+        write_bundle(copy, read_manifest(copy), {"encoder.onnx": b"new"})
+    assert sorted((path.name, path.read_bytes()) for path in copy.iterdir()) == before
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+    monkeypatch.undo()
+    write_bundle(copy, read_manifest(copy), {"encoder.onnx": b"new"})
+    assert sorted(path.name for path in copy.iterdir()) == ["encoder.onnx", MANIFEST]
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 
 
 def test_a_folder_that_is_no_engine(tmp_path: Path, tiny_weights: Path):

@@ -100,11 +100,14 @@ def test_the_same_camera_in_plain_words(tmp_path: Path, text: str):
     assert (camera.width, camera.height, camera.model) == (640, 480, "pinhole")
 
 
-def test_bare_numbers_with_distortion(tmp_path: Path):
-    path = write(tmp_path, "500 501 320 240 -0.2 0.05 0.001 -0.002")
+@pytest.mark.parametrize("more", [(), (0.01,)])
+def test_bare_numbers_with_distortion(tmp_path: Path, more: tuple[float, ...]):
+    D = (-0.2, 0.05, 0.001, -0.002, *more)
+    path = write(tmp_path, "500 501 320 240 " + " ".join(str(value) for value in D))
     camera = load_camera(path, size=(640, 480))
     assert camera.model == "plumb_bob"
-    assert camera.D == (-0.2, 0.05, 0.001, -0.002)
+    assert camera.D == D
+    assert focal(camera) == [500, 501, 320, 240]
 
 
 def test_another_size_of_the_images(tmp_path: Path):

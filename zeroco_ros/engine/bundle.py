@@ -85,23 +85,37 @@ def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -
     """Write a bundle, replacing a former bundle of that name.
 
     Raises ConfigError where `folder` exists and is no bundle, BackendError where it cannot be
-    written; nothing is left behind then.
+    written; a former bundle is then still there, and nothing else is left behind.
     """
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise ConfigError(f"'{folder}' exists and is no engine: give another folder")
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
+    draft, former = (
+        folder.with_name(f".{folder.name}.{os.getpid()}.{word}") for word in ("partial", "former")
+    )
     try:
         draft.mkdir(parents=True)
         for name, content in files.items():
             (draft / name).write_bytes(content)
         (draft / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        draft.rename(folder)
+        _exchange(folder, draft, former)
     except OSError as error:
         raise BackendError(f"engine '{folder}': cannot be written ({error.strerror})") from None
     finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        for rest in (draft, former):
+            shutil.rmtree(rest, ignore_errors=True)
+
+
+def _exchange(folder: Path, draft: Path, former: Path) -> None:
+    """`draft` becomes `folder`, which moves to `former`; it stays where that fails."""
+    there = folder.exists()
+    if there:
+        folder.rename(former)
+    try:
+        draft.rename(folder)
+    except OSError:
+        if there:
+            former.rename(folder)
+        raise
 
 
 def read_manifest(folder: Path) -> Manifest:

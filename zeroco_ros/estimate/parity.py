@@ -19,10 +19,10 @@ from torch import Tensor
 
 from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.engine.backend import NonFiniteOutput
-from zeroco_ros.engine.bundle import Manifest, sha256
+from zeroco_ros.engine.bundle import Manifest, read_manifest, sha256
 from zeroco_ros.engine.head_backend import HeadBackend
 from zeroco_ros.engine.torch_backend import TorchBackend
-from zeroco_ros.errors import WeightsError
+from zeroco_ros.errors import BackendError, ConfigError, WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.dense import DenseHead
 from zeroco_ros.estimate.exported import OpenEngine, open_engine
@@ -107,24 +107,32 @@ def check_engine(
     Raises BackendError for an engine that cannot be run, WeightsError where a model file is not
     the one that the engine was exported from.
     """
-    engine = open_engine(folder, _config_of(folder), provider, threads)
+    config, limits = _exported_for(Path(folder))
+    engine = open_engine(folder, config, provider, threads)
     tested = FlowEstimator.from_backend(
         engine.backend, engine.config, metadata=engine.metadata, head=engine.head
     )
     trusted = reference(engine, weights, head)
-    limits = LIMITS[engine.backend.manifest.precision]
     pairs = tuple(compare(name, tested, trusted, *pair) for name, *pair in stored_pairs())
     faults = tuple(f"{pair.name}: {fault}" for pair in pairs for fault in pair.faults(limits))
     return Parity(pairs, limits, faults)
 
 
-def _config_of(folder: str | Path) -> FlowConfig:
-    from zeroco_ros.engine.bundle import read_manifest
-
-    values = dict(read_manifest(Path(folder)).config)
-    for name in ("size", "zoom"):
-        values[name] = tuple(values[name]) if values[name] is not None else None
-    return FlowConfig(**values)
+def _exported_for(folder: Path) -> tuple[FlowConfig, Limits]:
+    """The configuration that an engine was exported for, and what it may differ by."""
+    manifest = read_manifest(folder)
+    if manifest.precision not in LIMITS:
+        raise BackendError(
+            f"engine '{folder}' is of precision {manifest.precision!r}: there are limits for "
+            f"{', '.join(LIMITS)} only, so it cannot be checked"
+        )
+    try:
+        return FlowConfig(**manifest.config), LIMITS[manifest.precision]
+    except (TypeError, ConfigError) as error:
+        raise BackendError(
+            f"engine '{folder}' was exported for a configuration of another version ({error}): "
+            "export it again"
+        ) from None
 
 
 def reference(

@@ -20,7 +20,7 @@ from zeroco_ros.errors import ConfigError
 
 FORMATS = (
     "ROS camera_calibration YAML, EuRoC or Kalibr YAML, YAML/JSON with fx fy cx cy [width height "
-    "model D], KITTI calib.txt, or bare numbers (3x3 matrix, or fx fy cx cy [k1 k2 p1 p2])"
+    "model D], KITTI calib.txt, or bare numbers (3x3 matrix, or fx fy cx cy [k1 k2 p1 p2 [k3]])"
 )
 # A calibration is a page of text at most; more is some other file.
 LARGEST = 1 << 20
@@ -76,7 +76,7 @@ def _first(projection: list[float]) -> list[float]:
 
 
 def _bare(values: list[float]) -> dict[str, Any] | None:
-    if len(values) == 9:
+    if len(values) == 9 and values[6:] == [0, 0, 1]:
         return _plain(values)
     if len(values) in (4, 8, 9):
         fx, fy, cx, cy, *d = values

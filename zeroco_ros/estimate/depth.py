@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.depth_config import DepthConfig, depth_preset
 from zeroco_ros.estimate.depth_stream import DepthStream
 from zeroco_ros.estimate.flow import FlowEstimator
@@ -60,6 +61,10 @@ class DepthEstimator:
         self.config = config
         self.head: LearnedDepth | None = None
         if config.mode != "geometric":
+            if flow.backend.name == "onnx":
+                raise ConfigError(
+                    f"mode {config.mode!r}: an exported engine has no depth head, use 'geometric'"
+                )
             self.head = LearnedDepth(flow.backend, config.head)
 
     def stream(self, camera: Camera) -> DepthStream:

@@ -17,8 +17,10 @@ PoseSource = Literal["auto", "given", "estimated"]
 class DepthConfig:
     """How frames become depth. Raises ConfigError on a value outside its range.
 
-    mode: "geometric" triangulates flow against posed key frames, "learned" asks the depth head
-        (two frames, no pose), "fused" weighs both by their inverse variances.
+    mode: "geometric" takes depth from the key frames' pictures and the flow to them; "learned"
+        from the depth head on the frame and the newest key frame, given their motion, in the unit
+        that fits the geometric depth; "fused" weighs both by their inverse variances. Where the
+        geometric depth knows too little for a unit, both of these return it as it is.
     head: the depth head of those two modes: the name of shipped weights or a file of
         `zeroco train depth`.
     flow: FlowConfig or the name of its preset, for the flow between a frame and the key frames.
@@ -38,7 +40,7 @@ class DepthConfig:
         fewer is lost.
     grid: step in pixels of the grid on which poses are estimated, 4 to 64; bundle adjustment takes
         twice that. Small pictures get a finer one.
-    adjust: bundle adjustment of the window at each new key frame (estimated poses only).
+    adjust: bundle adjustment of the window with every frame (estimated poses only).
     camera_height: meters above the ground, or None: makes estimated depth metric where the ground
         is seen below the camera.
     baseline: meters between the first two key frames, or None: makes estimated depth metric; for
@@ -119,9 +121,9 @@ def _within(name: str, value: Any, low: float, high: float) -> None:
 
 
 DEPTH_PRESETS: dict[str, DepthConfig] = {
-    "fast": DepthConfig(flow="fast", views=1, adjust=False, grid=16),
-    "default": DepthConfig(),
-    "accurate": DepthConfig(flow="accurate", views=5, window=8),
+    "fast": DepthConfig(flow="fast", views=1),
+    "default": DepthConfig(mode="fused"),
+    "accurate": DepthConfig(mode="fused", flow="accurate", views=5, window=8),
 }
 
 

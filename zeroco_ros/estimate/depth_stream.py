@@ -52,7 +52,7 @@ class _Seen:
     @property
     def matched(self) -> float:
         """Largest share of confidently matched pixels."""
-        return max(p.matched for p in self.parallaxes)
+        return max((p.matched for p in self.parallaxes), default=0.0)
 
     @property
     def most(self) -> float:
@@ -98,6 +98,8 @@ class DepthStream:
         """Another camera, or the same one at another resolution: everything starts anew."""
         self._camera = camera
         self._pinhole = camera.rectified()
+        # Rectification may show places that the camera does not see: nothing is known of them.
+        self._unseen = ~camera.valid_mask()
         self._track = Track(self.config, max(camera.width, camera.height))
 
     def clear(self) -> None:
@@ -126,6 +128,7 @@ class DepthStream:
             return self._anew(frame, stamp_ns, given)
         matches = self._matches(frame)
         placed = place(track, matches, given, self._pinhole.K, self.config)
+        matches = [match for match in matches if match.key in track.window.frames]
         seen = self._seen(matches, placed.pose)
         if placed.kind == "lost" or seen.matched < self.config.lost_overlap:
             return self._when_lost(frame, stamp_ns, given)
@@ -160,7 +163,7 @@ class DepthStream:
 
     def _when_lost(self, frame: EncodedFrame, stamp: int, given: Matrix | None) -> DepthResult:
         track = self._track
-        if given is not None or track.lost + 1 >= PATIENCE:
+        if track.lost + 1 >= PATIENCE:
             return self._anew(frame, stamp, given)
         track.lost += 1
         return self._result(frame, stamp, unknown_depth(frame.size), "lost", 0.0)
@@ -270,8 +273,8 @@ class DepthStream:
     ) -> DepthResult:
         track = self._track
         return DepthResult(
-            depth=depth.depth,
-            sigma=depth.sigma,
+            depth=np.where(self._unseen, np.float32(np.nan), depth.depth),
+            sigma=np.where(self._unseen, np.float32(np.nan), depth.sigma),
             scale="metric" if track.metric else "relative",
             K=self._pinhole.K,
             image=frame.image,

@@ -1,8 +1,8 @@
 """The height of a camera above the ground, from its depth image: a scale where nothing else is.
 
 A camera at a known height sees a ground plane below it; the height in the units of an estimated
-depth over the known one is the unit of length (Song and Chandraker, CVPR 2014; Zhou et al., IV
-2019). The plane is found by random sampling and refined by least squares on its inliers.
+depth over the known one is the unit of length (Song and Chandraker, CVPR 2014). The plane is found
+by random sampling and refined by weighted least squares on its inliers.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from zeroco_ros.estimate.posed_view import DepthMap, pixel_rays
 Array = npt.NDArray[np.float64]
 
 COLUMNS = 100  # pixels looked at, per row
-DRAWS = 200
+DRAWS = 300
 TILT = np.radians(25.0)  # the ground's normal against the picture's vertical
-FLAT = 0.025  # distance to the plane, as a share of the height, up to which a point lies on it
-FEWEST = 60
-SHARE = 0.25  # of the points below the horizon, nearer than FAR heights
-FAR = 12.0
-PRECISE = 0.25  # points with a larger sigma, as a share of their depth, are left out
+UNEVEN = 0.02  # of a point's inverse depth, beside its sigma
+AGREES = 2.0  # standard deviations
+FEWEST = 100
+SHARE = 0.3  # of the points below the optical axis
+PRECISE = 0.15  # points with a larger sigma, as a share of their depth, are left out
 
 
 @dataclass(frozen=True)
@@ -39,29 +39,45 @@ class Ground:
 
 
 def find_ground(depth: DepthMap, K: Array) -> Ground | None:
-    """The plane below an upright camera; None where none is seen clearly. Deterministic."""
-    points = _below(depth, K)
-    if len(points) < FEWEST:
+    """The plane below an upright camera; None where none is seen clearly. Deterministic.
+
+    A plane n X + h = 0 has the inverse depth -(n / h) ray: linear in its three unknowns and in
+    what is measured, so the fit by least squares is not biased by the noise of far points.
+    """
+    rays, value, sigma = _below(depth, K)
+    if len(rays) < FEWEST:
         return None
-    random = np.random.default_rng(0)
-    picks = random.integers(0, len(points), (DRAWS, 3))
-    a, b, c = (points[picks[:, i]] for i in range(3))
-    normals = np.cross(b - a, c - a)
-    lengths = np.linalg.norm(normals, axis=1)
-    normals = normals[lengths > 1e-12] / lengths[lengths > 1e-12, None]
-    normals *= -np.sign(normals[:, 1:2])  # up is -y
-    heights = -(normals * a[lengths > 1e-12]).sum(1)
-    upright = (-normals[:, 1] > np.cos(TILT)) & (heights > 0)
-    if not upright.any():
+    picks = np.random.default_rng(0).integers(0, len(rays), (DRAWS, 3))
+    sound = np.abs(np.linalg.det(rays[picks])) > 1e-6
+    if not sound.any():
         return None
-    normals, heights = normals[upright], heights[upright]
-    off = np.abs(points @ normals.T + heights) / heights
-    best = int(np.argmax((off < FLAT).sum(0)))
-    return _refined(points, normals[best], float(heights[best]))
+    planes = np.linalg.solve(rays[picks[sound]], value[picks[sound]][..., None])[..., 0]
+    planes = planes[[_upright(plane) for plane in planes]]
+    if not len(planes):
+        return None
+    near = np.abs(value[:, None] - rays @ planes.T) < AGREES * sigma[:, None]
+    plane = planes[int(np.argmax(near.sum(0)))]
+    for _ in range(4):
+        near = np.abs(value - rays @ plane) < AGREES * sigma
+        if near.sum() < FEWEST:
+            return None
+        A, b = rays[near] / sigma[near, None], value[near] / sigma[near]
+        plane = np.linalg.lstsq(A, b, rcond=None)[0]
+    share = float(near.mean())
+    if not _upright(plane) or share < SHARE:
+        return None
+    height = 1 / float(np.linalg.norm(plane))
+    return Ground(height, np.asarray(-plane * height, dtype=np.float64), share)
 
 
-def _below(depth: DepthMap, K: Array) -> Array:
-    """Points (N, 3) that may be ground: below the optical axis and not far away."""
+def _upright(plane: Array) -> bool:
+    """plane: (3,) inverse depth per ray, down the normal; whether that is down in the picture."""
+    length = float(np.linalg.norm(plane))
+    return length > 1e-12 and plane[1] > np.cos(TILT) * length
+
+
+def _below(depth: DepthMap, K: Array) -> tuple[Array, Array, Array]:
+    """Rays (N, 3), inverse depths and their deviations (N,) of what may be ground."""
     size = depth.depth.shape
     some = (slice(None, None, max(1, size[1] // COLUMNS)),) * 2
     rays = pixel_rays(K, (size[0], size[1]))[some].reshape(-1, 3)
@@ -69,20 +85,5 @@ def _below(depth: DepthMap, K: Array) -> Array:
     sigma = depth.sigma[some].astype(np.float64).ravel()
     with np.errstate(invalid="ignore"):
         good = (rays[:, 1] > 0.05) & (sigma < PRECISE * z)
-    return np.asarray(rays[good] * z[good, None], dtype=np.float64)
-
-
-def _refined(points: Array, normal: Array, height: float) -> Ground | None:
-    for _ in range(3):
-        near = np.abs(points @ normal + height) < FLAT * height
-        if near.sum() < FEWEST:
-            return None
-        center = points[near].mean(0)
-        normal = np.linalg.svd(points[near] - center, full_matrices=False)[2][2]
-        normal = normal * -np.sign(normal[1])
-        height = -float(center @ normal)
-        if not (height > 0 and -normal[1] > np.cos(TILT)):
-            return None
-    close = np.linalg.norm(points, axis=1) < FAR * height
-    share = float(near[close].mean()) if close.any() else 0.0
-    return Ground(height, normal, share) if share >= SHARE else None
+    z, sigma = z[good], sigma[good]
+    return rays[good], 1 / z, np.hypot(sigma / z, UNEVEN) / z

@@ -27,7 +27,7 @@ class Link:
     weights: FloatArray
 
 
-@dataclass
+@dataclass(eq=False)
 class Keyframe:
     """A frame that later ones are measured against: encoded once, posed, with depth once known.
 

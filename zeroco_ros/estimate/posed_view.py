@@ -65,7 +65,8 @@ def pixel_rays(K: Matrix, size: tuple[int, int]) -> Matrix:
 def flow_sigma(flow: FlowResult) -> FloatArray:
     """Standard deviation of the flow (H, W) in pixels as its confidence tells.
 
-    inf where the match is hidden or hardly believed.
+    inf where the match is hidden or hardly believed. A simple rule of ours, good for weighing
+    matches against each other; poses allow for its scale, depth has its own (multiview_votes).
     """
     unit = SIGMA_SURE * max(flow.confidence.shape) / 640
     believed = ~flow.occluded & (flow.confidence >= BELIEVED)

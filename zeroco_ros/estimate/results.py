@@ -44,8 +44,9 @@ class DepthResult:
     """Depth of one frame, on the pixels of its rectified (pinhole) image (H, W).
 
     depth: (H, W) float32, the coordinate along the optical axis (not the ray's length), in meters
-        or, with scale "relative", in a unit that is the same for all frames of a stream until its
-        `clear`; NaN where unknown.
+        or, with scale "relative", in a unit that is the same for all frames of a stream until it
+        starts anew: on `clear`, and with a result of state "starting" that is a key frame. NaN
+        where unknown.
     sigma: (H, W) float32, one standard deviation in the unit of depth; NaN where depth is.
     scale: "metric" (meters) or "relative".
     K: (3, 3) float64 camera matrix of that image; integer pixel coordinate = pixel center.
@@ -54,9 +55,11 @@ class DepthResult:
         the first key frame's camera. With state "lost" the last known one.
     pose_covariance: (6, 6) float64, order x y z rot_x rot_y rot_z (as nav_msgs/Odometry), or None
         where the pose was given or nothing is known.
-    state: "ok"; "static" or "rotation" (no parallax against any key frame that was looked at:
-        depth is carried over from them where it was known, and NaN elsewhere); "lost" (no key
-        frame can be matched; depth is all NaN); "starting" (too few frames so far).
+    state: "ok"; "static" or "rotation" (no parallax against any key frame that was looked at, or
+        so little that next to no pixel has a depth: depth is carried over from the key frames
+        where it was known, and NaN elsewhere); "lost" (no key frame can be matched, or no pose
+        came where one is needed; depth is all NaN); "starting" (too few frames so far; a key frame
+        in this state begins a new unit and, without given poses, a new track).
     keyframe: whether the frame became a key frame.
     stamp: nanoseconds.
     parallax_px: largest parallax (pixels, median over the image, rotation taken off) against the

@@ -26,6 +26,8 @@ NOISE = 1.0
 COLUMNS = 64
 # Frames beside the key frames whose pictures are kept to see depth with.
 RECENT = 3
+# Sightings of the ground that are remembered.
+HEIGHTS = 5
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Track:
     before; covariance: (6, 6) of the pose; metric: whether lengths are meters; posed: whether the
     world is that of given poses; lost: frames lost in a row; last: the depth of the last frame
     that had some, None after a start or when the unit changed; recent: the last frames that did
-    not become key frames. least: parallax in pixels that tells motion from noise; fine, step:
+    not become key frames; heights: known height over the one seen, of the last sightings of the
+    ground. least: parallax in pixels that tells motion from noise; fine, step:
     grids of pose and adjustment in pixels.
     """
 
@@ -77,6 +80,7 @@ class Track:
         self.lost = 0
         self.last: Known | None = None
         self.recent: deque[Passed] = deque(maxlen=RECENT)
+        self.heights: deque[float] = deque(maxlen=HEIGHTS)
 
     @property
     def mapped(self) -> bool:
@@ -91,6 +95,7 @@ class Track:
             self.pose, self.covariance = given, np.zeros((6, 6))
         self.motion, self.lost, self.last = np.eye(4), 0, None
         self.recent.clear()
+        self.heights.clear()
         self.add(frame, stamp, given=given is not None, depth=None)
 
     def move(self, pose: Array, covariance: Array) -> None:
@@ -127,18 +132,29 @@ class Track:
                 key.depth = key.depth.scaled(factor)
         self.motion = self.motion.copy()
         self.motion[:3, 3] *= factor
-        self.last = None
-        self.recent.clear()
+        units = np.outer(*(np.repeat([factor, 1.0], 3),) * 2)
+        self.covariance = self.covariance * units
+        for key in self.window:
+            key.covariance = key.covariance * units
+        self.heights = deque((ratio / factor for ratio in self.heights), HEIGHTS)
+        self._forget_passed()
 
     def correct(self, correction: Array) -> None:
         """Move the key frames whose poses were estimated by this (4, 4), in the world."""
+        self._forget_passed()
         for key in self.window:
             if not key.given:
                 key.pose = correction @ key.pose
 
     def forget_estimated(self) -> None:
         """Keep only the key frames whose poses were given."""
+        self._forget_passed()
         kept = [key for key in self.window if key.given]
         self.window.clear()
         for key in kept:
             self.window.add(key)
+
+    def _forget_passed(self) -> None:
+        """What frames that are no key frames knew does not hold any more."""
+        self.last = None
+        self.recent.clear()

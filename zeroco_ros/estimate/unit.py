@@ -12,8 +12,8 @@ from zeroco_ros.estimate.track import Track
 
 Array = npt.NDArray[np.float64]
 
-# Share of the way to the ground's answer that the scale goes at a key frame after the first.
-GAIN = 0.3
+# So many key frames must see the ground before it decides the unit; then the median of the last.
+SIGHTINGS = 3
 
 
 def first_unit(
@@ -42,15 +42,18 @@ def first_unit(
 def level(track: Track, depth: DepthMap, height: float | None, K: Array) -> float:
     """Bring a track to the known height over the ground; returns the factor on lengths.
 
-    depth: of the key frame just added. 1 where no height is known, the ground is not seen, or the
-    world is that of given poses.
+    depth: of the key frame just added. The median of the last sightings of the ground decides. 1
+    where no height is known, the ground is not seen, or the world is that of given poses.
     """
     if height is None or track.posed:
         return 1.0
     ground = find_ground(depth, K)
     if ground is None:
         return 1.0
-    factor = float((height / ground.height) ** (GAIN if track.metric else 1.0))
+    track.heights.append(height / ground.height)
+    if len(track.heights) < SIGHTINGS:
+        return 1.0
+    factor = float(np.median(track.heights))
     track.rescale(factor)
     track.metric = True
     return factor

@@ -15,8 +15,9 @@ from zeroco_ros.estimate.posed_view import DepthMap, pixel_rays
 FloatArray = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
-# The same pictures and poses were used for the other frame, so its errors are not independent.
-SHARED = 1.5
+# The same pictures and poses were used for the other frame, so its errors are not independent:
+# its sigma counts as this many times larger.
+SHARED = 3.0
 # Values further apart than this many of their joint deviations are not of the same thing.
 APART = 3.0
 
@@ -38,6 +39,7 @@ def warp_prior(
 
     K: (3, 3) of the old frame, and of the new one if K_new is None; T_new_from_old: (4, 4). Points
     are splatted to the nearest pixel, the nearest of them wins; holes of one pixel are filled.
+    sigma is `SHARED` times that of the old frame.
     """
     size = found.depth.shape[0], found.depth.shape[1]
     K_new = K if K_new is None else K_new

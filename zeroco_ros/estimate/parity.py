@@ -52,7 +52,8 @@ class Limits:
     confidence_p99: float
 
 
-# About ten times what `zeroco check` measured on an engine that is right (docs/ENGINES.md).
+# About ten times what `zeroco check` measured on an engine that is right, of the median flow more
+# (docs/ENGINES.md).
 LIMITS = {"fp32": Limits(2e-4, 1e-3, 0.5, 0.03)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import lru_cache
 from typing import Any
 
@@ -33,6 +34,13 @@ def opened(frames: tuple[WorldFrame, ...], **options: Any) -> DepthStream:
 
 def run(stream: DepthStream, frames: tuple[WorldFrame, ...]) -> list[DepthResult | None]:
     return [stream.push(frame.image, i, frame.c2w) for i, frame in enumerate(frames)]
+
+
+def elsewhere(frames: tuple[WorldFrame, ...]) -> tuple[WorldFrame, ...]:
+    """The same frames, taken where nothing of the others is seen."""
+    away = np.eye(4)
+    away[:3, 3] = 100.0
+    return tuple(dataclasses.replace(frame, c2w=away @ frame.c2w) for frame in frames)
 
 
 def relative_error(result: DepthResult, frame: WorldFrame) -> tuple[float, float]:
@@ -90,15 +98,31 @@ def test_a_plane_is_a_plane() -> None:
     assert error < 0.03 and coverage > 0.7
 
 
+def test_a_moving_object_is_less_known_and_less_sure_than_what_stands() -> None:
+    frames = world("moving")
+    for result, frame in list(zip(run(opened(frames), frames), frames, strict=True))[2:]:
+        assert result is not None and frame.moving.mean() > 0.05
+        known, share = np.isfinite(result.depth), result.sigma / result.depth
+        assert known[frame.moving].mean() < 0.75 < 0.9 < known[~frame.moving].mean()
+        assert np.nanmedian(share[frame.moving]) > 1.3 * np.nanmedian(share[~frame.moving])
+        assert relative_error(result, frame)[0] < 0.05
+
+
 def test_nothing_in_common_is_lost() -> None:
-    walk, other = world("walk"), world("plane")
+    walk, other = world("walk"), elsewhere(world("plane"))
     frames = (walk[0], other[0])
     stream = opened(frames)
     stream.push(walk[0].image, 0, walk[0].c2w)
     result = stream.push(other[0].image, 1, other[0].c2w)
-    assert result is not None and result.state in ("lost", "ok")
-    if result.state == "lost":
-        assert np.isnan(result.depth).all()
+    assert result is not None and result.state == "lost" and not result.keyframe
+    assert np.isnan(result.depth).all()
+
+
+def test_one_covered_frame_does_not_cost_the_window() -> None:
+    walk, other = world("walk"), elsewhere(world("plane"))
+    frames = (*walk[:3], other[0], walk[3])
+    states = [r.state if r is not None else None for r in run(opened(frames), frames)]
+    assert states == [None, "ok", "ok", "lost", "ok"]
 
 
 def test_clear_and_set_camera_start_anew() -> None:

@@ -130,7 +130,8 @@ class DepthStream:
         placed = place(track, matches, given, self._pinhole.K, self.config)
         matches = [match for match in matches if match.key in track.window.frames]
         seen = self._seen(matches, placed.pose)
-        if placed.kind == "lost" or seen.matched < self.config.lost_overlap:
+        lost = not matches or placed.kind == "lost"
+        if lost or seen.matched < self.config.lost_overlap:
             return self._when_lost(frame, stamp_ns, given)
         return self._when_placed(frame, stamp_ns, placed, seen, given is not None)
 

@@ -122,8 +122,8 @@ def _within(name: str, value: Any, low: float, high: float) -> None:
 
 DEPTH_PRESETS: dict[str, DepthConfig] = {
     "fast": DepthConfig(flow="fast", views=1),
-    "default": DepthConfig(mode="fused"),
-    "accurate": DepthConfig(mode="fused", flow="accurate", views=5, window=8),
+    "default": DepthConfig(),
+    "accurate": DepthConfig(flow="accurate", views=5, window=8),
 }
 
 

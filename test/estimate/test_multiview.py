@@ -257,3 +257,28 @@ def test_good_matches_are_finer_than_the_levels() -> None:
         for w in (0.0, 0.05)
     )
     assert np.median(fine[0]) < 0.7 * np.median(coarse[0])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_nonsense_raises_nothing(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    size = (int(random.integers(16, 60)), int(random.integers(16, 400)))
+    K = np.array([[50, 0, size[1] / 2], [0, 50, size[0] / 2], [0, 0, 1.0]])
+    views = []
+    for _ in range(3):
+        flow = random.normal(0, random.choice([0, 3, 1e4]), (*size, 2)).astype(np.float32)
+        flow[random.random(size) < 0.05] = np.nan
+        error = np.where(random.random(size) < 0.2, np.inf, 1).astype(np.float32)
+        sure = random.random(size).astype(np.float32)
+        match = FlowResult(flow, sure, sure < 0.5, error, np.zeros((1, 1, 2), np.float32))
+        pose = np.eye(4)
+        pose[:3, :3] = cv2.Rodrigues(random.normal(0, random.choice([0.1, 3]), 3))[0]
+        pose[:3, 3] = random.normal(0, random.choice([0, 1e-6, 0.1, 1e4]), 3)
+        picture = random.integers(0, 256, size).astype(np.uint8)
+        views.append(PosedView(match if random.random() < 0.8 else None, pose, K, picture))
+    value = np.where(random.random(size) < 0.3, np.nan, random.random(size)).astype(np.float32)
+    prior = InverseDepthPrior(value, value / 10) if seed % 2 else None
+    found = depth_from_views(K, views, image=views[0].gray, prior=prior)
+    known = np.isfinite(found.depth)
+    assert (known == np.isfinite(found.sigma)).all() and not np.isinf(found.depth).any()
+    assert (found.depth[known] > 0).all() and (found.sigma[known] > 0).all()

@@ -83,7 +83,7 @@ def depth_from_views(
     if not views:
         return unknown_depth(whole)
     step = max(1, -(-max(whole) // config.max_side))
-    size = whole[0] // step, whole[1] // step
+    size = max(2, whole[0] // step), max(2, whole[1] // step)
     small = reduced(image.astype(np.float32), size)
     K_small = scaled(K, whole, size)
     placed = placed_views(views, K_small, whole, size)

@@ -174,7 +174,8 @@ def sharpened(
     share = np.float32(VOTE_SHARE / np.sqrt(max(len(votes), 1)))
     for one in votes:
         near = np.abs(one.value - value) < FAR * np.hypot(one.sigma, sigma)
-        weight = np.where(near & clear, share / one.sigma**2, 0)
+        with np.errstate(over="ignore"):
+            weight = np.where(near & clear, share / one.sigma**2, 0)
         total += weight * one.value
         information = information + weight
     return (total / information).astype(np.float32), (1 / np.sqrt(information)).astype(np.float32)

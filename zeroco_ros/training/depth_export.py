@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 import torch
 
 from zeroco_ros import __version__
-from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.checkpoint import save_head
 from zeroco_ros.heads.depth import DepthHead, DepthHeadConfig
 from zeroco_ros.training.card import DEPTH_CARD
-from zeroco_ros.training.checkpoints import load_state
 from zeroco_ros.training.depth_holdout import SEED, depth_errors, held_out_depth, sigma_factor
 from zeroco_ros.training.depth_recipe import DepthRecipe, depth_recipe_from
 from zeroco_ros.training.depth_views import Observer
+from zeroco_ros.training.head_run import read_run
 from zeroco_ros.training.photos import BUNDLED
 
 
@@ -37,24 +35,11 @@ class FinishedDepth:
 
 def read_depth_run(out: Path) -> FinishedDepth:
     """Read a run folder; raises ConfigError if it holds no checkpoint."""
-    state = load_state(out / "checkpoint.pt")
-    if state is None:
-        raise ConfigError(f"no checkpoint in {out}: train first (zeroco train depth --out DIR)")
-    recipe = depth_recipe_from(json.loads(state["recipe"]))
-    head = DepthHead(DepthHeadConfig.from_dict(state["config"]))
-    head.load_state_dict(state["average"])
-    log = out / "log.jsonl"
-    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
-    facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    return FinishedDepth(
-        head.eval(),
-        recipe,
-        state["step"],
-        state["pairs"],
-        state["seconds"] / 60,
-        [json.loads(line) for line in lines],
-        {**facts, "backbone": state["backbone"]},
-    )
+    run = read_run(out, "depth")
+    head = DepthHead(DepthHeadConfig.from_dict(run.state["config"]))
+    head.load_state_dict(run.state["average"])
+    recipe, step, samples = depth_recipe_from(run.recipe), run.state["step"], run.state["pairs"]
+    return FinishedDepth(head.eval(), recipe, step, samples, run.minutes, run.records, run.facts)
 
 
 def export_depth(

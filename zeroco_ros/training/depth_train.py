@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.depth import DepthHead
 from zeroco_ros.training.depth_holdout import depth_errors, held_out_depth
 from zeroco_ros.training.depth_losses import DepthLoss, depth_loss
@@ -23,7 +21,6 @@ from zeroco_ros.training.flow_train import note
 from zeroco_ros.training.head_trainer import HeadTrainer
 from zeroco_ros.training.memory import keep_freed_memory
 from zeroco_ros.training.precision import autocast
-from zeroco_ros.training.train import git_commit
 
 
 @dataclass(frozen=True)
@@ -87,20 +84,12 @@ def train_depth(recipe: DepthRecipe, options: DepthRunOptions) -> DepthTrainer:
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = DepthTrainer(recipe, options)
     leads = trainer.team.leads
-    if options.resume:
-        trainer.resume()
-    elif trainer.path.exists():
-        raise ConfigError(f"{trainer.path} exists: continue it with --resume or use another --out")
-    elif leads:
-        facts = {
-            "command": options.command,
-            "commit": git_commit(),
-            "textures": options.textures is not None,
-            "processes": trainer.team.size,
-            "backbone": trainer.backbone_sha256,
-            "flow": trainer.observer.flow_sha256,
-        }
-        (options.out / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    trainer.begin(
+        options.resume,
+        options.command,
+        options.textures is not None,
+        flow=trainer.observer.flow_sha256,
+    )
     sets: dict[str, DepthShard] = {}
     if options.held_out and leads:
         sets = held_out_depth(recipe.data, options.held_out, trainer.observer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,14 +10,13 @@ from typing import Any
 import torch
 
 from zeroco_ros import __version__
-from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.config import FlowConfig, preset
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.heads.checkpoint import build_head, save_head
 from zeroco_ros.training.card import HEAD_CARD
-from zeroco_ros.training.checkpoints import load_state
 from zeroco_ros.training.flow_calibration import Fit, calibrate
 from zeroco_ros.training.flow_recipe import FlowRecipe, flow_recipe_from
+from zeroco_ros.training.head_run import read_run
 from zeroco_ros.training.photos import BUNDLED
 
 
@@ -37,24 +35,12 @@ class FinishedHead:
 
 def read_head_run(out: Path) -> FinishedHead:
     """Read a run folder; raises ConfigError if it holds no checkpoint."""
-    state = load_state(out / "checkpoint.pt")
-    if state is None:
-        raise ConfigError(f"no checkpoint in {out}: train first (zeroco train flow --out DIR)")
-    recipe = flow_recipe_from(json.loads(state["recipe"]))
-    head = build_head(recipe.kind, state.get("config") or recipe.head.to_dict())
-    head.load_state_dict(state["average"])
-    log = out / "log.jsonl"
-    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
-    facts = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    return FinishedHead(
-        head.eval(),
-        recipe,
-        state["step"],
-        state["pairs"],
-        state["seconds"] / 60,
-        [json.loads(line) for line in lines],
-        {**facts, "backbone": state["backbone"]},
-    )
+    run = read_run(out, "flow")
+    recipe = flow_recipe_from(run.recipe)
+    head = build_head(recipe.kind, run.state.get("config") or recipe.head.to_dict())
+    head.load_state_dict(run.state["average"])
+    step, pairs = run.state["step"], run.state["pairs"]
+    return FinishedHead(head.eval(), recipe, step, pairs, run.minutes, run.records, run.facts)
 
 
 def export_flow(

@@ -14,7 +14,6 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from zeroco_ros.croco.checkpoint import load_croco
-from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.recurrent import HeadFlow, RecurrentHead
 from zeroco_ros.training.flow_heads import (
     CoarseMatcher,
@@ -30,7 +29,6 @@ from zeroco_ros.training.flow_shards import DenseSource
 from zeroco_ros.training.head_trainer import HeadTrainer
 from zeroco_ros.training.holdout import HeldOut, held_out_sets
 from zeroco_ros.training.memory import keep_freed_memory
-from zeroco_ros.training.train import git_commit
 
 
 @dataclass(frozen=True)
@@ -126,19 +124,7 @@ def train_flow(recipe: FlowRecipe, options: FlowRunOptions) -> FlowTrainer:
     options.out.mkdir(parents=True, exist_ok=True)
     trainer = FlowTrainer(recipe, options)
     leads = trainer.team.leads
-    if options.resume:
-        trainer.resume()
-    elif trainer.path.exists():
-        raise ConfigError(f"{trainer.path} exists: continue it with --resume or use another --out")
-    elif leads:
-        facts = {
-            "command": options.command,
-            "commit": git_commit(),
-            "textures": options.textures is not None,
-            "processes": trainer.team.size,
-            "backbone": trainer.backbone_sha256,
-        }
-        (options.out / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    trainer.begin(options.resume, options.command, options.textures is not None)
     sets = held_out_sets(options.held_out) if options.held_out and leads else {}
     run_flow_steps(trainer, sets)
     if leads:

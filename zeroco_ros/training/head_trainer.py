@@ -14,6 +14,7 @@ from zeroco_ros.errors import ConfigError
 from zeroco_ros.training.checkpoints import load_state, save_state
 from zeroco_ros.training.parallel import Team
 from zeroco_ros.training.recipe import OptimizerPlan
+from zeroco_ros.training.train import git_commit
 
 
 class HeadTrainer:
@@ -59,6 +60,28 @@ class HeadTrainer:
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.pairs = state["step"], state["seconds"], state["pairs"]
+
+    def begin(self, resume: bool, command: str, textures: bool, **facts: Any) -> None:
+        """Continue from the checkpoint, or note in `run.json` where a new run comes from.
+
+        Raises ConfigError where there is nothing to continue, or where a run is there already.
+        """
+        if resume:
+            self.resume()
+        elif self.path.exists():
+            raise ConfigError(
+                f"{self.path} exists: continue it with --resume or use another --out"
+            )
+        elif self.team.leads:
+            notes = {
+                "command": command,
+                "commit": git_commit(),
+                "textures": textures,
+                "processes": self.team.size,
+                "backbone": self.backbone_sha256,
+                **facts,
+            }
+            self.path.with_name("run.json").write_text(json.dumps(notes), encoding="utf-8")
 
     def is_recipe(self, values: Any) -> bool:
         """Whether plain values are this run's recipe."""

@@ -6,11 +6,6 @@ run that is killed and resumed sees the same data in the same order, even if sha
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import shutil
-import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +19,19 @@ from zeroco_ros.training.pairs import make_pair
 from zeroco_ros.training.parallel import Team
 from zeroco_ros.training.photos import Photographs
 from zeroco_ros.training.recipe import DataPlan, Recipe, recipe_from
+from zeroco_ros.training.rendering import (
+    RenderedShards,
+    keep_rendered,
+    load_arrays,
+    on_one_thread,
+    save_arrays,
+    shard_path,
+)
 from zeroco_ros.training.textures import texture_pool
 
 STRIDE = 16
 AHEAD = 6
+FIELDS = ("images", "flow", "visible")
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,6 @@ class Shard:
     images: npt.NDArray[np.uint8]
     flow: npt.NDArray[np.float32]
     visible: npt.NDArray[np.bool_]
-
-
-def shard_path(folder: Path, number: int) -> Path:
-    """Folder of one shard."""
-    return folder / f"shard-{number:06d}"
 
 
 def make_shard(
@@ -62,21 +61,12 @@ def make_shard(
 
 def save_shard(folder: Path, number: int, shard: Shard) -> None:
     """Write a shard so that it is either complete or absent."""
-    draft = folder / f".draft-{os.getpid()}-{number}"
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    for name in ("images", "flow", "visible"):
-        np.save(draft / f"{name}.npy", getattr(shard, name))
-    final = shard_path(folder, number)
-    shutil.rmtree(final, ignore_errors=True)
-    draft.rename(final)
+    save_arrays(folder, number, {name: getattr(shard, name) for name in FIELDS})
 
 
 def load_shard(folder: Path, number: int) -> Shard:
     """Map a shard into memory."""
-    path = shard_path(folder, number)
-    arrays = [np.load(path / f"{n}.npy", mmap_mode="r") for n in ("images", "flow", "visible")]
-    return Shard(*arrays)
+    return Shard(*load_arrays(folder, number, FIELDS))
 
 
 def texture_photos(textures: str | None) -> Photographs:
@@ -98,39 +88,30 @@ def oldest_shard(step: int, recipe: Recipe) -> int:
     return max(0, newest_shard(step, recipe) - recipe.data.window + 1)
 
 
-def missing_shards(root: Path, step: int, recipe: Recipe) -> list[int]:
-    """Numbers of the shards that a step may draw from, or soon will, and that are not there."""
+def wanted_shards(step: int, recipe: Recipe) -> range:
+    """Numbers of the shards that a step may draw from, or soon will."""
     ahead = 0 if recipe.data.fixed else AHEAD
-    wanted = range(oldest_shard(step, recipe), newest_shard(step, recipe) + ahead + 1)
-    return [number for number in wanted if not shard_path(root, number).is_dir()]
+    return range(oldest_shard(step, recipe), newest_shard(step, recipe) + ahead + 1)
+
+
+def missing_shards(root: Path, step: int, recipe: Recipe) -> list[int]:
+    """Those of `wanted_shards` that are not there."""
+    return [k for k in wanted_shards(step, recipe) if not shard_path(root, k).is_dir()]
 
 
 def produce(values: dict[str, Any], folder: str, textures: str | None, step: Any) -> None:
     """Body of the renderer's process: keep `AHEAD` shards ahead of the shared step counter."""
-    import cv2
-    import torch
-
-    from zeroco_ros.training.memory import keep_freed_memory
-
-    keep_freed_memory()
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    on_one_thread()
     recipe, root = recipe_from(values), Path(folder)
     photos = texture_photos(textures)
-    parent = multiprocessing.parent_process()
-    while parent is None or parent.is_alive():  # a killed trainer must not leave a renderer behind
-        oldest = oldest_shard(step.value, recipe)
-        for path in root.glob("shard-*"):
-            if int(path.name[6:]) < oldest:
-                shutil.rmtree(path, ignore_errors=True)
-        if missing := missing_shards(root, step.value, recipe):
-            shard = make_shard(recipe.seed, missing[0], recipe.data, photos)
-            save_shard(root, missing[0], shard)
-        else:
-            time.sleep(0.2)
+
+    def render(number: int) -> None:
+        save_shard(root, number, make_shard(recipe.seed, number, recipe.data, photos))
+
+    keep_rendered(root, lambda: wanted_shards(step.value, recipe), render)
 
 
-class ShardSource:
+class ShardSource(RenderedShards[Shard]):
     """Raw samples for every step, from shards that a background process renders.
 
     Use as a context manager; the process ends with it.
@@ -144,17 +125,11 @@ class ShardSource:
         step: int,
         team: Team | None = None,
     ) -> None:
-        self.team = team or Team()
-        self.recipe, self.folder = recipe, folder
-        folder.mkdir(parents=True, exist_ok=True)
+        self.recipe = recipe
+        arguments = (recipe.to_dict(), str(folder), textures)
+        super().__init__(produce, arguments, load_shard, folder, step, team or Team())
         if self.team.leads:
             self._check_stamp(textures)
-        context = multiprocessing.get_context("spawn")
-        self._step = context.Value("q", step)
-        arguments = (recipe.to_dict(), str(folder), textures, self._step)
-        self._process = context.Process(target=produce, args=arguments, daemon=True)
-        self._open: OrderedDict[int, Shard] = OrderedDict()
-        self.waited = 0.0
 
     def _check_stamp(self, textures: str | None) -> None:
         """Shards of another seed or data plan must not be mixed in."""
@@ -166,28 +141,10 @@ class ShardSource:
             )
         path.write_text(stamp, encoding="utf-8")
 
-    def __enter__(self) -> ShardSource:
+    def needed(self) -> bool:
+        """Whether anything is left to render."""
         missing = missing_shards(self.folder, self._step.value, self.recipe)
-        if self.team.leads and (missing or not self.recipe.data.fixed):
-            self._process.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process.pid is not None and self._process.is_alive():
-            self._process.terminate()
-            self._process.join()
-
-    def shard(self, number: int) -> Shard:
-        """A shard, waiting for it where it is not rendered yet."""
-        if number not in self._open:
-            started = time.monotonic()
-            while not shard_path(self.folder, number).is_dir():
-                if self.team.leads and not self._process.is_alive():
-                    raise ConfigError(f"the renderer ended with code {self._process.exitcode}")
-                time.sleep(0.05)
-            self.waited += time.monotonic() - started
-            self._open[number] = load_shard(self.folder, number)
-        return self._open[number]
+        return bool(missing) or not self.recipe.data.fixed
 
     def complete(self) -> None:
         """Wait until every shard that the first step may draw from is rendered."""
@@ -196,10 +153,8 @@ class ShardSource:
 
     def draw(self, step: int) -> tuple[list[np.random.Generator], list[tuple[Shard, int]]]:
         """This process's samples of a step, (shard, index) each, and a generator for each."""
-        self._step.value = step
         oldest, newest = oldest_shard(step, self.recipe), newest_shard(step, self.recipe)
-        for number in [n for n in self._open if n < oldest]:
-            del self._open[number]
+        self.advance(step, oldest)
         rng = np.random.default_rng([self.recipe.seed, 7, step])
         count = self.recipe.optimizer.batch
         numbers = rng.integers(oldest, newest + 1, count)

@@ -71,7 +71,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["flow"], "TARGET"),
         (["flow", "a.png", "b.png"], "--out"),
         (["flow", "a.png", "b.png", "-o", "c.flo", "--beta", "much"], "--beta"),
-        (["eval", "depth", "--data", "."], "depth"),
+        (["eval", "trajectory", "--data", "."], "trajectory"),
         (["info", "--yaml"], "--yaml"),
     ],
 )

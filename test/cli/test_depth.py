@@ -216,8 +216,8 @@ def test_an_interrupted_run_is_known_and_replaced(
 
     original = DepthFolder.add
 
-    def add(self: DepthFolder, name: str, result: Any) -> None:
-        original(self, name, result)
+    def add(self: DepthFolder, name: str, result: Any, *, posed: bool) -> None:
+        original(self, name, result, posed=posed)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

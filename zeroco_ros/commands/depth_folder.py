@@ -33,6 +33,7 @@ PANEL_WIDTH = 400  # pixels of a panel of the strip and the animation
 STRIP_ROWS = 4
 ANIMATED = 60  # frames at most; twice as many are held until the end is known
 VOXEL_SHARE = 0.005  # of the first key frame's median depth
+_GIVEN = "given"  # the world of the poses that came with the recording
 UNFINISHED = '{"finished": false}\n'
 POSED = ("ok", "static", "rotation")  # states whose pose says something
 
@@ -50,8 +51,9 @@ class _Shown:
 
 @dataclass
 class _World:
-    """What is told in one unit: meters, or a relative one."""
+    """What is told in one unit and from one origin."""
 
+    metric: bool = False
     cloud: VoxelCloud | None = None
     stamps: list[int] = field(default_factory=list)
     poses: list[npt.NDArray[np.float64]] = field(default_factory=list)
@@ -74,17 +76,19 @@ class DepthFolder:
         self.written: list[str] = []
         self.beyond = 0  # pixels too far for a 16-bit picture
         self._npy, self._voxel, self._max_sigma = npy, voxel, max_sigma
-        self._worlds: dict[bool, _World] = defaultdict(_World)
+        self._worlds: dict[str, _World] = defaultdict(_World)
+        self._world, self._starts = "", 0
         self._shown: list[_Shown] = []
         self._every, self._seen, self._maps = 1, 0, set[str]()
         self._camera: tuple[npt.NDArray[np.float64], tuple[int, int]] | None = None
 
-    def add(self, name: str, result: DepthResult) -> None:
-        """Write one frame's maps, and remember what the rest needs."""
+    def add(self, name: str, result: DepthResult, *, posed: bool) -> None:
+        """Write one frame's maps, and remember what the rest needs. posed: its pose was given."""
         metric = result.scale == "metric"
         self._write_maps(name, result, metric)
         self._camera = result.K, result.depth.shape[:2]
-        world = self._worlds[metric]
+        world = self._worlds[self._world_of(result, posed)]
+        world.metric = metric
         if result.state in POSED:
             world.stamps.append(result.stamp)
             world.poses.append(result.pose)
@@ -99,11 +103,20 @@ class DepthFolder:
     def finish(self) -> dict[str, object]:
         """Write cloud, trajectory, camera and pictures; what is in them.
 
-        Of a recording with both metric and relative stretches the metric ones are told: two
-        units do not make one cloud.
+        Of a recording with several worlds (some frames without a pose, or tracking that was lost
+        and began anew) one is told: that of the given poses, else the metric or longest one. Two
+        units or origins do not make one cloud.
         """
-        world = self._worlds[True] if self._worlds.get(True) else self._worlds[False]
-        facts: dict[str, object] = {"cloud_points": 0, "cloud_views": world.views}
+        told = [world for world in self._worlds.values() if world.poses]
+        given = self._worlds.get(_GIVEN)
+        world = max(told, key=lambda w: (w is given, w.metric, len(w.poses)), default=_World())
+        facts: dict[str, object] = {
+            "cloud_points": 0,
+            "cloud_views": world.views,
+            "worlds": len(told),
+            "frames_told": len(world.poses),
+            "frames_placed": sum(len(w.poses) for w in told),
+        }
         if world.cloud is not None and len(world.cloud):
             points, colors = world.cloud.points()
             with atomic_write(self.out / "cloud.ply") as handle:
@@ -120,6 +133,21 @@ class DepthFolder:
         if self._shown:
             self._draw()
         return facts
+
+    def _world_of(self, result: DepthResult, posed: bool) -> str:
+        """The world that a result's pose and scale belong to.
+
+        An estimate that starts anew has a unit and an origin of its own; in metric stretches
+        between given poses it goes on in theirs.
+        """
+        if posed:
+            self._world = _GIVEN
+        elif result.state == "starting" and result.keyframe:
+            self._starts += 1
+            self._world = f"{result.scale} {self._starts}"
+        elif not (self._world == _GIVEN and result.scale == "metric"):
+            self._world = f"{result.scale} {self._starts}"
+        return self._world
 
     def _write_maps(self, name: str, result: DepthResult, metric: bool) -> None:
         for kind, values in (("depth", result.depth), ("sigma", result.sigma)):

@@ -93,7 +93,7 @@ def _push(
         return
     summary.count(result, pose is not None, time.perf_counter() - began)
     if result is not None:
-        folder.add(frame.name, result)
+        folder.add(frame.name, result, posed=pose is not None)
 
 
 def _total(sequence: Sequence, args: argparse.Namespace) -> int | None:

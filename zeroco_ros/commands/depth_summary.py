@@ -78,10 +78,12 @@ class DepthSummary:
                 f"{folder.beyond} pixels are farther than 65.5 m, which 16 bits of millimeters "
                 "cannot say: they are 0 in the pictures; --npy keeps them"
             )
-        if len(self.scales) > 1:
+        if self.facts["worlds"] > 1:
             self.warnings.append(
-                f"{self.scales['relative']} frames have no metric scale, because they have no "
-                "pose: they are .npy, and neither in the cloud nor in the trajectory"
+                f"the frames are in {self.facts['worlds']} worlds of their own unit or origin, "
+                "because tracking was lost and began anew or some have no pose: cloud and "
+                f"trajectory tell one of them, {self.facts['frames_told']} of "
+                f"{self.facts['frames_placed']} frames"
             )
         self.written = [*folder.written, "summary.json"]
         with atomic_write(Path(self.folder) / "summary.json") as handle:

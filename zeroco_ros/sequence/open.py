@@ -38,9 +38,9 @@ def open_camera(
 ) -> tuple[Camera, str]:
     """The camera of a recording, and in words where it is from.
 
-    file: a calibration file, None looks for the camera_info of a bag or a calibration file beside
-    the images. size: (width, height) of the frames. Raises ConfigError where there is none, saying
-    how to give one, and where it does not fit the frames.
+    file: a calibration file, None looks for the camera_info of a bag (its first message counts
+    for all) or a calibration file beside the images. size: (width, height) of the frames. Raises
+    ConfigError where there is none, saying how to give one, and where it does not fit the frames.
     """
     if file is not None:
         return load_camera(file, size=size), str(file)

@@ -42,6 +42,7 @@ class DepthOutputs(Outputs):
         self._world = world
         self._optical_world = optical_world
         self._scale = ""
+        self._posed: int | None = None  # epoch in which a pose was given last
 
     def publish_depth(
         self, result: DepthResult, item: DepthItem, max_depth: float
@@ -59,9 +60,24 @@ class DepthOutputs(Outputs):
             "points": lambda: point_cloud(depth, result.K, result.image, header),
             "camera_info": lambda: camera_info(depth.shape, result.K, header),
             "image_rect": lambda: from_array(result.image, "rgb8", header),
-            "odometry": lambda: odometry(result, header, self._world(), self._optical_world),
         }
+        if self._placed(result, item):
+            world, optical = self._world(), self._optical_world
+            makers["odometry"] = lambda: odometry(result, header, world, optical)
         return self.publish(makers)
+
+    def _placed(self, result: DepthResult, item: DepthItem) -> bool:
+        """Whether the pose is this frame's own, in the world of ~/odometry.
+
+        Not where tracking was lost or has just begun, nor where a source of poses has not yet said
+        where the camera is: that world is another one, and its unit no meter.
+        """
+        if item.pose is not None:
+            self._posed = item.epoch
+            return True
+        if result.state in ("lost", "starting"):
+            return False
+        return self._optical_world or (result.scale == "metric" and self._posed == item.epoch)
 
     def _tell_scale(self, scale: str) -> None:
         if scale != self._scale:

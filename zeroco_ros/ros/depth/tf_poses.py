@@ -29,7 +29,8 @@ class TfPoses:
 
     def __init__(self, node: Node, world: str) -> None:
         self._library = _tf2_ros()
-        self._buffer = self._library.Buffer(node=node)
+        # Without the node, on which it would leave a service behind with every configuration.
+        self._buffer = self._library.Buffer()
         self.world = world
         self.problem = ""
         self.topics = (_Listener(node, self._library, self._buffer),)

@@ -116,6 +116,7 @@ def test_nothing_in_common_is_lost() -> None:
     result = stream.push(other[0].image, 1, other[0].c2w)
     assert result is not None and result.state == "lost" and not result.keyframe
     assert np.isnan(result.depth).all()
+    np.testing.assert_array_equal(result.pose, other[0].c2w)
 
 
 def test_one_covered_frame_does_not_cost_the_window() -> None:
@@ -123,6 +124,23 @@ def test_one_covered_frame_does_not_cost_the_window() -> None:
     frames = (*walk[:3], other[0], walk[3])
     states = [r.state if r is not None else None for r in run(opened(frames), frames)]
     assert states == [None, "ok", "ok", "lost", "ok"]
+
+
+@pytest.mark.parametrize("jump", [0.5, 5.0])
+def test_a_jump_of_the_given_poses_starts_anew(jump: float) -> None:
+    """A correction of the map or a reset of the odometry: the pictures know nothing of it."""
+    frames = world("walk")
+    stream = opened(frames)
+    states = []
+    for i, frame in enumerate(frames):
+        pose = frame.c2w.copy()
+        pose[0, 3] += jump if i >= 4 else 0
+        result = stream.push(frame.image, i, pose)
+        if result is not None:
+            states.append(result.state)
+            if i != 4:
+                assert relative_error(result, frame)[0] < 0.08
+    assert states == ["ok", "ok", "ok", "starting", "ok", "ok", "ok"]
 
 
 def test_clear_and_set_camera_start_anew() -> None:

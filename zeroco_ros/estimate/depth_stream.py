@@ -128,6 +128,8 @@ class DepthStream:
             return self._anew(frame, stamp_ns, given)
         matches = self._matches(frame)
         placed = place(track, matches, given, self._pinhole.K, self.config)
+        if placed.kind == "jump":
+            return self._anew(frame, stamp_ns, given)
         matches = [match for match in matches if match.key in track.window.frames]
         seen = self._seen(matches, placed.pose)
         lost = not matches or placed.kind == "lost"
@@ -167,6 +169,8 @@ class DepthStream:
         if track.lost + 1 >= PATIENCE:
             return self._anew(frame, stamp, given)
         track.lost += 1
+        if given is not None:
+            track.pose, track.covariance = given, np.zeros((6, 6))
         return self._result(frame, stamp, unknown_depth(frame.size), "lost", 0.0)
 
     def _when_placed(

@@ -110,14 +110,13 @@ class _Points:
     inverse_variance: Array
 
 
-def locate(K: Array, known: Sequence[Landmarks], starts: Sequence[Array]) -> Located | None:
-    """The frame's pose from at least one set of landmarks; None where nothing explains them.
+def agreement(K: Array, known: Sequence[Landmarks], pose: Array) -> float:
+    """Share of the landmarks that agree with a pose (4, 4), camera to world."""
+    return _linearized(K, _gathered(known), inverse(pose), 1.0).agree
 
-    starts: first guesses (4, 4) camera to world; the best is refined.
-    """
-    if not known or not starts:
-        return None
-    points = _Points(
+
+def _gathered(known: Sequence[Landmarks]) -> _Points:
+    return _Points(
         np.concatenate([k.pixels for k in known]),
         np.concatenate([k.sigma_px for k in known]) ** 2,
         np.concatenate([k.rays @ k.c2w[:3, :3].T for k in known]),
@@ -125,6 +124,16 @@ def locate(K: Array, known: Sequence[Landmarks], starts: Sequence[Array]) -> Loc
         np.concatenate([k.inverse for k in known]),
         np.concatenate([k.inverse_sigma for k in known]) ** 2,
     )
+
+
+def locate(K: Array, known: Sequence[Landmarks], starts: Sequence[Array]) -> Located | None:
+    """The frame's pose from at least one set of landmarks; None where nothing explains them.
+
+    starts: first guesses (4, 4) camera to world; the best is refined.
+    """
+    if not known or not starts:
+        return None
+    points = _gathered(known)
     inward = [inverse(start) for start in starts]
     costs = [_linearized(K, points, pose, SCALES[0]).cost for pose in inward]
     pose = inward[int(np.argmin(costs))]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.keyframe import Match
-from zeroco_ros.estimate.motion import Located, landmarks, locate
+from zeroco_ros.estimate.motion import Landmarks, Located, agreement, landmarks, locate
 from zeroco_ros.estimate.posed_view import flow_sigma
 from zeroco_ros.estimate.track import Track
 from zeroco_ros.geometry.epipolar import RelativePose, relative_pose
@@ -20,6 +20,7 @@ from zeroco_ros.geometry.transforms import inverse, transform
 Array = npt.NDArray[np.float64]
 
 AGREE = 0.4  # share of the landmarks that must agree with a pose
+JUMPED = 0.1  # share below which a given pose contradicts the ones before
 WELL = 0.7  # below it a two-view pose is tried as a start, too
 LENGTHS = (0.3, 1.0, 3.0)  # of the last step, for the unknown length of a two-view translation
 
@@ -30,12 +31,13 @@ class Placed:
 
     kind: "known" (given, or found against known depth), "first" (two views without known depth:
     the translation has length 1), "static", "rotation" (two views without parallax), "ambiguous"
-    (a plane that two motions explain) or "lost".
+    (a plane that two motions explain), "jump" (the given pose has nothing to do with those before
+    it, says what the key frames know) or "lost".
     """
 
     pose: Array
     covariance: Array | None
-    kind: Literal["known", "first", "static", "rotation", "ambiguous", "lost"]
+    kind: Literal["known", "first", "static", "rotation", "ambiguous", "jump", "lost"]
 
 
 def place(
@@ -49,6 +51,8 @@ def place(
     if given is not None:
         if not all(key.given for key in track.window):
             _follow(track, matches, given, K, track.fine)
+        elif _contradicted(track, matches, given, K):
+            return Placed(given, None, "jump")
         return Placed(given, None, "known" if len(track.window) else "lost")
     if config.poses == "given" or (track.posed and not track.mapped):
         return Placed(track.pose, None, "lost")
@@ -58,6 +62,15 @@ def place(
     if found is None:
         return Placed(track.pose, None, "lost")
     return Placed(found.pose, found.covariance, "known")
+
+
+def _contradicted(track: Track, matches: Sequence[Match], given: Array, K: Array) -> bool:
+    """Whether what the key frames know fits another pose well and the given one not at all."""
+    known = _known(matches, K, track.fine)
+    if not known or agreement(K, known, given) >= JUMPED:
+        return False
+    found = locate(K, known, [track.pose, track.pose @ track.motion])
+    return found is not None and found.agree >= WELL
 
 
 def _follow(track: Track, matches: Sequence[Match], given: Array, K: Array, step: int) -> None:
@@ -76,13 +89,7 @@ def tracked(
 
     last: (4, 4) pose of the frame before; motion: (4, 4) from it to the one before that.
     """
-    known = [
-        found
-        for match in matches
-        if match.key.depth is not None
-        for found in [landmarks(match.flow, match.key.depth, match.key.pose, K, step)]
-        if found is not None
-    ]
+    known = _known(matches, K, step)
     located = locate(K, known, [last, last @ motion])
     if located is None or located.agree < WELL:
         starts = _two_view_starts(matches[0], K, step, float(np.linalg.norm(motion[:3, 3])))
@@ -90,6 +97,16 @@ def tracked(
         if other is not None and (located is None or other.cost < located.cost):
             located = other
     return located if located is not None and located.agree >= AGREE else None
+
+
+def _known(matches: Sequence[Match], K: Array, step: int) -> list[Landmarks]:
+    return [
+        found
+        for match in matches
+        if match.key.depth is not None
+        for found in [landmarks(match.flow, match.key.depth, match.key.pose, K, step)]
+        if found is not None
+    ]
 
 
 def two_views(match: Match, K: Array, step: int) -> RelativePose:

@@ -52,7 +52,7 @@ class DepthResult:
     K: (3, 3) float64 camera matrix of that image; integer pixel coordinate = pixel center.
     image: (H, W, 3) uint8 RGB, the rectified image.
     pose: (4, 4) float64 camera-to-world, OpenCV axes; the world is that of the given poses, else
-        the first key frame's camera. With state "lost" the last known one.
+        the first key frame's camera. With state "lost" the given one, else the last known one.
     pose_covariance: (6, 6) float64, order x y z rot_x rot_y rot_z (as nav_msgs/Odometry), or None
         where the pose was given or nothing is known.
     state: "ok"; "static" or "rotation" (no parallax against any key frame that was looked at, or

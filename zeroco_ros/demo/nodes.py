@@ -17,7 +17,8 @@ class NodeSpec:
     name: of node and executable; module: to start it by; outputs: short names of the images that
     every frame is answered with, the one that is timed first; beside: other outputs that are kept,
     short name -> type, which begin with a header; words: latched std_msgs/String outputs; warm_up:
-    first answers that take less or more time than the rest.
+    first answers that take less or more time than the rest. unanswered: seconds left to the node
+    for a frame that gets no answer, such as the first one: its queue of one keeps the newest.
     """
 
     name: str
@@ -26,6 +27,7 @@ class NodeSpec:
     beside: Mapping[str, str] = field(default_factory=dict)
     words: tuple[str, ...] = ()
     warm_up: int = 2
+    unanswered: float = 0.0
 
     @property
     def path(self) -> str:
@@ -45,4 +47,5 @@ DEPTH = NodeSpec(
     {"camera_info": "sensor_msgs/msg/CameraInfo", "odometry": "nav_msgs/msg/Odometry"},
     ("scale",),
     warm_up=5,  # until its window of key frames is full
+    unanswered=2.0,  # it would take the second frame for the first
 )

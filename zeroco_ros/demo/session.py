@@ -95,6 +95,7 @@ class Session:
         self._spec, self._poses = spec, poses
         self._reader, self._camera, self._process, self._keep = reader, camera, process, keep
         self._given_rate = rate
+        self._last: int | None = None
         self._possible = set(camera.possible)
         self._pending: deque[int] = deque()  # frames sent, in order, that wait for an answer
         self._newest = dict.fromkeys(spec.outputs, -1)
@@ -170,6 +171,8 @@ class Session:
         steps: list[float] = []
         asked: int | None = None
         for message in messages:
+            if message.topic == self._camera.topic:
+                self._leave_time()
             if message.topic == self._camera.topic and asked is not None:
                 steps += self._answer_time(asked, FIRST_PATIENCE if not steps else PATIENCE)
                 asked = None
@@ -207,17 +210,25 @@ class Session:
 
     def _hold_back(self) -> None:
         """Wait while the node has enough to do."""
+        self._leave_time()
         began = time.monotonic()
         if len(self._pending) >= UNANSWERED:
             self._wait(lambda: len(self._pending) < UNANSWERED, PATIENCE)
             self.record.held += 1
             self.record.held_seconds += time.monotonic() - began
 
+    def _leave_time(self) -> None:
+        """Wait where the frame before gets no answer that could be waited for."""
+        if self._last is not None and self._last not in self._possible:
+            ready = self.record.sent[self._last] + self._spec.unanswered
+            time.sleep(max(0.0, ready - time.monotonic()))
+
     def _feed(self, message: BagMessage, bar: tqdm) -> int | None:
         """Publish a message; its header's stamp where it is a frame."""
         stamp = read_header(message.data).stamp_ns
         is_frame = message.topic == self._camera.topic
         if is_frame:
+            self._last = stamp
             with self._changed:
                 self.record.sent[stamp] = time.monotonic()
                 if stamp in self._possible:

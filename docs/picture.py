@@ -34,7 +34,7 @@ IMAGES = Path(__file__).resolve().parent / "images"
 EVERY, FPS, WIDTH, COLORS = 3, 4.0, 256, 256
 LIMIT = 1_500_000  # bytes
 STILL = 5  # index of the flow that is shown as a picture
-DEPTH_STILL, DEPTH_WIDTH = 11, 320
+DEPTH_STILL, DEPTH_WIDTH = 21, 320
 
 
 def main() -> int:

@@ -113,12 +113,16 @@ class DepthStage:
         self.probe.wait_until(said, f"diagnostics that say {words!r}", scenes.STARTUP)
         return scenes.status(self.diagnostics)
 
+    def _certain(self) -> list[ros_harness.Collector]:
+        """Outputs that every result has; ~/odometry is silent where the place is not known."""
+        return [c for name, c in self.outputs.items() if name != "odometry"]
+
     def fresh(self) -> None:
         """Forget what came, and go on at a later time: everything starts anew."""
 
         def complete() -> bool:  # what was published is told, and here
             out = int(scenes.status(self.diagnostics).get("out", -1))
-            return all(len(c) == out - self._published for c in self.outputs.values())
+            return all(len(c) == out - self._published for c in self._certain())
 
         self.probe.wait_until(complete, "all results", scenes.STARTUP)
         self.second += 10
@@ -167,7 +171,7 @@ class DepthStage:
                 return False
             ended = sum(int(now[name]) for name in (*scenes.DEPTH.ended, "out", "refused"))
             results = int(now["out"]) - self._published
-            here = all(len(collector) >= results for collector in self.outputs.values())
+            here = all(len(collector) >= results for collector in self._certain())
             return int(now["in"]) == frames and ended == frames and here
 
         self.probe.wait_until(done, f"{frames} images to be dealt with", scenes.STARTUP)

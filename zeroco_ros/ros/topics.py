@@ -157,7 +157,8 @@ DEPTH_TOPICS: tuple[TopicSpec, ...] = (
         "",
         "The camera's optical frame in the frame of the poses given; estimated: in `world_frame`, "
         "which begins at the first frame with x forward and z up, in the unit of depth. "
-        "A covariance that begins with -1 is unknown; velocities always are.",
+        "Not published while tracking is lost. A covariance that begins with -1 is unknown; "
+        "velocities always are.",
     ),
     TopicSpec(
         "~/scale",

@@ -19,7 +19,8 @@ CAMERA, INFO = "/cam/image", "/cam/camera_info"
 MS = 1_000_000
 BASE = 1_000 * scenes.SECOND
 # Counters of good frames, and those of the depth node that a fault in the stream moves as well.
-ORDINARY = ("in", "out", "paired", "started", "keyframes", "without_result", "camera_changes")
+ORDINARY = ("in", "out", "paired", "started")
+ORDINARY += ("keyframes", "restarts", "without_result", "camera_changes")
 
 
 class Stage:

@@ -240,6 +240,12 @@ def test_void_results_are_dropped_and_epochs_and_cameras_start_anew() -> None:
     ]
     assert len(published) == 1 and metrics.counts()["without_result"] == 1
     assert job.newest.coverage == 0.0
+    assert metrics.counts()["restarts"] == 0
+    anew = SimpleNamespace(**{**vars(result(np.nan)), "state": "starting"})
+    stream.answers.append(anew)
+    job(DepthItem(frame, latch.camera, None, 3))
+    assert metrics.counts()["restarts"] == 1
+    assert notes.lines[-1].startswith("tracking begins anew")
 
 
 def test_what_goes_wrong_with_an_image_that_waits_is_its_own_affair(

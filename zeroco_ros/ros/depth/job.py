@@ -62,6 +62,9 @@ class DepthJob(Job):
         known = float(np.isfinite(result.depth).mean())
         self.newest = DepthFacts(result.scale, result.state, known, result.parallax_px)
         self._metrics.add("keyframes", int(result.keyframe))
+        if result.state == "starting" and result.keyframe:
+            self._metrics.add("restarts")
+            self._journal.note("restart", "tracking begins anew: origin and relative unit are new")
         if self._outputs.publish_depth(result, item, float(self._values()["max_depth"])):
             self._metrics.published(item.frame.arrival)
 

@@ -21,6 +21,7 @@ class DepthNode(ManagedNode):
         "no_pose",  # images that went on without the pose that they should have
         "camera_changes",
         "keyframes",
+        "restarts",  # tracking lost and begun anew: another origin, another unit where relative
         "without_result",  # images that nothing can be said about, as the first one
     )
 

@@ -48,6 +48,8 @@ class Stage:
         if self.subject is scenes.DEPTH:
             self.probe.wait_connected(self.info)
             self.info.publish(scenes.calibration())
+            told = {"camera": "128x96 pinhole, fx 100, fy 100"}
+            scenes.wait_status(self.probe, self.diagnostics, **told)
         self._before = self.counters()
         self._log_start = len(self.node.log)
         self.sent = 0

@@ -20,9 +20,9 @@ def trajectories_picture(results: Sequence[SequenceResult]) -> bytes:
     """PNG: for each sequence the true path and every estimated one, aligned to it by a similarity.
 
     Seen along the direction in which the true path is flattest, in meters. Sequences without an
-    estimated trajectory are left out. Raises ConfigError without matplotlib.
+    estimated trajectory, or with a camera that stays where it is, are left out. Raises ConfigError without matplotlib.
     """
-    shown = [(one, [run for run in one.runs if run.trajectory]) for one in results]
+    shown = [(one, [run for run in one.runs if _moves(run)]) for one in results]
     shown = [(one, runs) for one, runs in shown if runs]
     rows = max(1, -(-len(shown) // COLUMNS))
     figure, axes = new_figure(rows, min(COLUMNS, max(len(shown), 1)), 3.4, 3.0)
@@ -40,6 +40,11 @@ def trajectories_picture(results: Sequence[SequenceResult]) -> bytes:
         handles.values(), handles.keys(), loc="outside upper center", ncols=5, frameon=False
     )
     return as_png(figure)
+
+
+def _moves(run: MethodRun) -> bool:
+    score = run.trajectory
+    return score is not None and score.path > 0
 
 
 def _panel(

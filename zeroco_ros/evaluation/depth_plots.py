@@ -20,7 +20,8 @@ def trajectories_picture(results: Sequence[SequenceResult]) -> bytes:
     """PNG: for each sequence the true path and every estimated one, aligned to it by a similarity.
 
     Seen along the direction in which the true path is flattest, in meters. Sequences without an
-    estimated trajectory, or with a camera that stays where it is, are left out. Raises ConfigError without matplotlib.
+    estimated trajectory, or with a camera that stays where it is, are left out.
+    Raises ConfigError without matplotlib.
     """
     shown = [(one, [run for run in one.runs if _moves(run)]) for one in results]
     shown = [(one, runs) for one, runs in shown if runs]

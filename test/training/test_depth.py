@@ -14,8 +14,6 @@ import yaml
 from torch import Tensor
 
 from zeroco_ros.cli import main
-from zeroco_ros.croco.checkpoint import save_croco
-from zeroco_ros.croco.model import CroCo, CrocoConfig
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.checkpoint import load_head, save_head
 from zeroco_ros.heads.depth import DepthMap
@@ -49,24 +47,8 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="module")
-def backbone(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Weights of a tiny network that was never trained."""
-    torch.manual_seed(0)
-    config = CrocoConfig(
-        enc_embed_dim=16,
-        enc_depth=1,
-        enc_num_heads=2,
-        dec_embed_dim=24,
-        dec_depth=1,
-        dec_num_heads=2,
-        pos_embed="rope100",
-        stem="conv",
-        cross_rope=False,
-        prediction_head=False,
-    )
-    path = tmp_path_factory.mktemp("backbone") / "tiny.safetensors"
-    save_croco(path, CroCo(config), {"matching": {"beta": 0.2}})
-    return str(path)
+def backbone(backbone: Path) -> str:
+    return str(backbone)
 
 
 def small(recipe: DepthRecipe, **data: object) -> DepthRecipe:

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from zeroco_ros.croco.checkpoint import load_croco, save_croco
-from zeroco_ros.croco.model import CroCo, CrocoConfig
+from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.checkpoint import load_head
 from zeroco_ros.training.checkpoints import load_state
@@ -32,7 +31,8 @@ from zeroco_ros.training.flow_recipe import (
     flow_recipe_from,
     load_flow_recipe,
 )
-from zeroco_ros.training.flow_train import FlowRunOptions, FlowTrainer, train_flow
+from zeroco_ros.training.flow_train import FlowTrainer, train_flow
+from zeroco_ros.training.head_trainer import HeadRunOptions
 from zeroco_ros.training.homography import HomographyPlan
 
 TINY_HEADS: dict[str, dict[str, Any]] = {
@@ -77,27 +77,6 @@ def one_thread() -> None:
     torch.set_num_threads(1)
 
 
-@pytest.fixture(scope="module")
-def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Weights of a tiny network that was never trained."""
-    torch.manual_seed(0)
-    config = CrocoConfig(
-        enc_embed_dim=16,
-        enc_depth=1,
-        enc_num_heads=2,
-        dec_embed_dim=24,
-        dec_depth=1,
-        dec_num_heads=2,
-        pos_embed="rope100",
-        stem="conv",
-        cross_rope=False,
-        prediction_head=False,
-    )
-    path = tmp_path_factory.mktemp("backbone") / "tiny.safetensors"
-    save_croco(path, CroCo(config), {"matching": {"beta": 0.2}})
-    return path
-
-
 def _recipe(kind: str, **changes: Any) -> FlowRecipe:
     values = {
         "kind": kind,
@@ -128,7 +107,7 @@ def test_learning_a_batch_lowers_its_error(kind: str, backbone: Path, tmp_path: 
     shard = make_dense_shard(0, 0, plan, [])
     view = recipe.data.views[0]
     batch = dense_batch(np.random.default_rng(0), [(shard, 0), (shard, 1)], view)
-    trainer = FlowTrainer(recipe, FlowRunOptions(tmp_path, backbone=str(backbone), minutes=60.0))
+    trainer = FlowTrainer(recipe, HeadRunOptions(tmp_path, backbone=str(backbone), minutes=60.0))
     errors = [float(trainer.update(batch, view).error) for _ in range(20)]
     assert errors[-1] < 0.9 * errors[0]
     assert trainer.step == 20
@@ -141,7 +120,7 @@ def test_a_run_resumes_and_its_head_is_saved(
     if not renders:
         monkeypatch.setattr("zeroco_ros.training.flow_train.DenseSource", RenderedHere)
     recipe = _recipe(kind)
-    options = FlowRunOptions(tmp_path, backbone=str(backbone), held_out=0, progress=False)
+    options = HeadRunOptions(tmp_path, backbone=str(backbone), held_out=0, progress=False)
     assert train_flow(recipe, options).step == 3
     state = load_state(tmp_path / "checkpoint.pt")
     assert state is not None and json.loads(state["recipe"])["kind"] == kind

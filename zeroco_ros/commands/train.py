@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from zeroco_ros.commands.train_judging import judge_of, real_data, real_depth
 
@@ -141,22 +142,11 @@ def _backbone(args: argparse.Namespace) -> int:
 def _flow(args: argparse.Namespace) -> int:
     from zeroco_ros.training.flow_export import export_flow
     from zeroco_ros.training.flow_recipe import DEFAULT_FLOW_RECIPE, load_flow_recipe
-    from zeroco_ros.training.flow_train import FlowRunOptions, train_flow
+    from zeroco_ros.training.flow_train import train_flow
+    from zeroco_ros.training.head_trainer import HeadRunOptions
 
-    recipe = load_flow_recipe(args.config or DEFAULT_FLOW_RECIPE)
-    changes = {name: getattr(args, name) for name in ("steps", "seed")}
-    recipe = replace(recipe, **{k: v for k, v in changes.items() if v is not None})
-    options = FlowRunOptions(
-        out=args.out,
-        backbone=args.backbone,
-        minutes=args.minutes,
-        textures=args.textures,
-        threads=args.threads,
-        resume=args.resume,
-        held_out=args.held_out,
-        command=_command(args),
-    )
-    if train_flow(recipe, options).team.leads:
+    recipe = _as_told(load_flow_recipe(args.config or DEFAULT_FLOW_RECIPE), args)
+    if train_flow(recipe, HeadRunOptions(**_head_run(args))).team.leads:
         weights = args.out / "flow.safetensors"
         export_flow(args.out, weights, backbone=args.backbone)
         print(f"{weights} and {weights.with_suffix('.md')}")
@@ -168,20 +158,8 @@ def _depth(args: argparse.Namespace) -> int:
     from zeroco_ros.training.depth_recipe import DEFAULT_DEPTH_RECIPE, load_depth_recipe
     from zeroco_ros.training.depth_train import DepthRunOptions, train_depth
 
-    recipe = load_depth_recipe(args.config or DEFAULT_DEPTH_RECIPE)
-    changes = {name: getattr(args, name) for name in ("steps", "seed")}
-    recipe = replace(recipe, **{k: v for k, v in changes.items() if v is not None})
-    options = DepthRunOptions(
-        out=args.out,
-        backbone=args.backbone,
-        flow=args.flow,
-        minutes=args.minutes,
-        textures=args.textures,
-        threads=args.threads,
-        resume=args.resume,
-        held_out=args.held_out,
-        command=_command(args),
-    )
+    recipe = _as_told(load_depth_recipe(args.config or DEFAULT_DEPTH_RECIPE), args)
+    options = DepthRunOptions(**_head_run(args), flow=args.flow)
     if train_depth(recipe, options).team.leads:
         weights = args.out / "depth.safetensors"
         export_depth(args.out, weights, backbone=args.backbone, flow=args.flow)
@@ -219,9 +197,19 @@ def _ablate(args: argparse.Namespace) -> int:
 def _recipe(args: argparse.Namespace):
     from zeroco_ros.training.recipe import DEFAULT_RECIPE, load_recipe
 
-    recipe = load_recipe(args.config or DEFAULT_RECIPE)
+    return _as_told(load_recipe(args.config or DEFAULT_RECIPE), args)
+
+
+def _as_told(recipe, args: argparse.Namespace):
+    """A recipe with what the command line says instead."""
     changes = {name: getattr(args, name, None) for name in ("steps", "seed")}
     return replace(recipe, **{k: v for k, v in changes.items() if v is not None})
+
+
+def _head_run(args: argparse.Namespace) -> dict[str, Any]:
+    """The command line's part of `HeadRunOptions`."""
+    names = ("out", "backbone", "minutes", "textures", "threads", "resume", "held_out")
+    return {name: getattr(args, name) for name in names} | {"command": _command(args)}
 
 
 def _options(args: argparse.Namespace, *, resume: bool = False):

@@ -51,6 +51,13 @@ class CoarseMatch:
     backward_mass: Tensor
 
 
+def resolved_register_fix(config: FlowConfig, metadata: Mapping[str, Any]) -> bool:
+    """Whether volumes get the register fix: as configured, else as the weights' file says."""
+    if config.register_fix is not None:
+        return config.register_fix
+    return bool(matching_metadata(metadata).get("register_fix", True))
+
+
 @dataclass(frozen=True)
 class Matcher:
     """Turns two encodings into a coarse match as a configuration says.

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zeroco_ros.croco.checkpoint import LoadedCroco, load_croco
+from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.engine.bundle import Manifest, Origin, sha256, write_bundle
 from zeroco_ros.engine.export import export_graph
 from zeroco_ros.engine.graphs import Graph, backbone_graphs, head_graphs
 from zeroco_ros.engine.onnx_backend import OnnxBackend, OnnxHeadBackend
 from zeroco_ros.errors import BackendError, ConfigError
-from zeroco_ros.estimate.coarse import matching_metadata
+from zeroco_ros.estimate.coarse import resolved_register_fix
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.dense import DenseHead, head_size
 from zeroco_ros.heads.checkpoint import load_head
@@ -51,8 +51,9 @@ def export_engine(
     """
     if config.correlation == "decoder":
         raise ConfigError("correlation 'decoder' cannot be exported: use cross_attention")
-    loaded = load_croco(resolve(weights))
-    fix = register_fix(config, loaded)
+    path = resolve(weights)
+    loaded = load_croco(path)
+    fix = resolved_register_fix(config, loaded.metadata)
     box = fit_letterbox(
         image, size=config.size, max_side=config.max_side, keep_aspect=config.resize == "letterbox"
     )
@@ -61,7 +62,6 @@ def export_engine(
     if dense is not None:
         graphs |= head_graphs(*dense)
     files, differences = _export(graphs, progress)
-    path = resolve(weights)
     origin = Origin(path.name, loaded.sha256, loaded.metadata, loaded.license_note)
     manifest = Manifest(
         kind="onnx",
@@ -77,13 +77,6 @@ def export_engine(
     )
     write_bundle(Path(folder), manifest, files)
     return ExportReport(manifest, differences)
-
-
-def register_fix(config: FlowConfig, loaded: LoadedCroco) -> bool:
-    """Whether the cost volume gets the register fix: as configured, else as the weights say."""
-    if config.register_fix is not None:
-        return config.register_fix
-    return bool(matching_metadata(loaded.metadata).get("register_fix", True))
 
 
 def _head(

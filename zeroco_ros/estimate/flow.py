@@ -24,6 +24,7 @@ from zeroco_ros.estimate.coarse import (
     as_array,
     coarse_confidence,
     matching_metadata,
+    resolved_register_fix,
     seen_texture,
 )
 from zeroco_ros.estimate.config import FlowConfig, preset
@@ -142,9 +143,7 @@ class FlowEstimator:
         self.backend = backend
         self.config = config
         stored = matching_metadata(metadata)
-        fix, beta = config.register_fix, config.beta
-        if fix is None:
-            fix = bool(stored.get("register_fix", True))
+        fix, beta = resolved_register_fix(config, metadata), config.beta
         if beta is None and config.correlation != "cross_attention":
             beta = FEATURE_BETA
         elif beta is None and "beta" in stored:

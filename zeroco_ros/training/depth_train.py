@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,31 +16,16 @@ from zeroco_ros.training.depth_pairs import DepthBatch, DepthShard, depth_batch
 from zeroco_ros.training.depth_recipe import DepthRecipe, depth_recipe_from
 from zeroco_ros.training.depth_shards import DepthSource
 from zeroco_ros.training.depth_views import Observer
-from zeroco_ros.training.flow_train import note
-from zeroco_ros.training.head_trainer import HeadTrainer
+from zeroco_ros.training.head_trainer import HeadRunOptions, HeadTrainer, note
 from zeroco_ros.training.memory import keep_freed_memory
 from zeroco_ros.training.precision import autocast
 
 
 @dataclass(frozen=True)
-class DepthRunOptions:
-    """Where and how a run is executed.
+class DepthRunOptions(HeadRunOptions):
+    """A run of the depth head. flow: the frozen flow head, may be "none"."""
 
-    out: run folder; backbone, flow: the frozen networks, flow may be "none"; minutes: end after
-    this much training time instead of after the recipe's steps; textures: folder of further
-    pictures; held_out: pairs per held-out set (0: none).
-    """
-
-    out: Path
-    backbone: str = "default"
     flow: str = "flow_head"
-    minutes: float | None = None
-    textures: str | None = None
-    threads: int | None = None
-    resume: bool = False
-    held_out: int = 24
-    progress: bool = True
-    command: str = ""
 
 
 class DepthTrainer(HeadTrainer):
@@ -127,7 +111,7 @@ def run_depth_steps(trainer: DepthTrainer, sets: dict[str, DepthShard]) -> None:
             if trainer.step % recipe.log_every == 0:
                 means = {name: round(value, 4) for name, value in mean.items()}
                 waited = {"waited": round(source.waited, 1)}
-                note(options.out / "log.jsonl", {**record(trainer), **means, **waited})
+                note(options.out / "log.jsonl", {**trainer.whereabouts(), **means, **waited})
             if trainer.step % recipe.save_every == 0:
                 trainer.save()
             if sets and trainer.step % recipe.evaluate_every == 0:
@@ -138,10 +122,4 @@ def evaluate(trainer: DepthTrainer, sets: dict[str, DepthShard]) -> None:
     """Write the averaged head's held-out errors to the log."""
     assert isinstance(trainer.average, DepthHead)
     errors = depth_errors(trainer.average, sets, trainer.recipe.data)
-    note(trainer.options.out / "log.jsonl", {**record(trainer), "depth": errors})
-
-
-def record(trainer: DepthTrainer) -> dict[str, Any]:
-    """Where the run is."""
-    minutes = round(trainer.seconds / 60, 2)
-    return {"step": trainer.step, "pairs": trainer.pairs, "minutes": minutes}
+    note(trainer.options.out / "log.jsonl", {**trainer.whereabouts(), "depth": errors})

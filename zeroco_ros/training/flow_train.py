@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,35 +23,15 @@ from zeroco_ros.training.flow_losses import FlowLoss, flow_loss
 from zeroco_ros.training.flow_pairs import DenseBatch, dense_batch
 from zeroco_ros.training.flow_recipe import FlowRecipe, View, flow_recipe_from
 from zeroco_ros.training.flow_shards import DenseSource
-from zeroco_ros.training.head_trainer import HeadTrainer
+from zeroco_ros.training.head_trainer import HeadRunOptions, HeadTrainer, note
 from zeroco_ros.training.holdout import HeldOut, held_out_sets
 from zeroco_ros.training.memory import keep_freed_memory
-
-
-@dataclass(frozen=True)
-class FlowRunOptions:
-    """Where and how a run is executed.
-
-    out: run folder; backbone: weights whose coarse match the head refines; minutes: end after this
-    much training time instead of after the recipe's steps; textures: folder of further pictures;
-    held_out: pairs per held-out set (0: none).
-    """
-
-    out: Path
-    backbone: str = "default"
-    minutes: float | None = None
-    textures: str | None = None
-    threads: int | None = None
-    resume: bool = False
-    held_out: int = 24
-    progress: bool = True
-    command: str = ""
 
 
 class FlowTrainer(HeadTrainer):
     """One run of a flow head."""
 
-    def __init__(self, recipe: FlowRecipe, options: FlowRunOptions) -> None:
+    def __init__(self, recipe: FlowRecipe, options: HeadRunOptions) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.options = recipe, options
         loaded = load_croco(options.backbone)
@@ -116,7 +93,7 @@ def head_errors(
     return found
 
 
-def train_flow(recipe: FlowRecipe, options: FlowRunOptions) -> FlowTrainer:
+def train_flow(recipe: FlowRecipe, options: HeadRunOptions) -> FlowTrainer:
     """Run or resume a recipe to its end; the run folder then holds checkpoint and log."""
     keep_freed_memory()
     if options.threads is not None:
@@ -153,8 +130,7 @@ def run_flow_steps(trainer: FlowTrainer, sets: dict[str, HeldOut]) -> None:
                 mean[name] += share * (float(getattr(loss, name).detach()) - mean[name])
             bar.update(trainer.step - bar.n)
             bar.set_postfix({k: f"{v:.3f}" for k, v in mean.items()}, refresh=False)
-            record: dict[str, Any] = {"step": trainer.step, "pairs": trainer.pairs}
-            record["minutes"] = round(trainer.seconds / 60, 2)
+            record = trainer.whereabouts()
             if trainer.step % recipe.log_every == 0:
                 means = {name: round(value, 4) for name, value in mean.items()}
                 note(log, {**record, **means, "waited": round(source.waited, 1)})
@@ -164,9 +140,3 @@ def run_flow_steps(trainer: FlowTrainer, sets: dict[str, HeldOut]) -> None:
                 errors = head_errors(trainer.average, trainer.matcher, sets)
                 bar.write(f"step {trainer.step}: {errors}")
                 note(log, {**record, "aepe": errors})
-
-
-def note(path: Path, record: dict[str, Any]) -> None:
-    """Append one JSON line."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,26 @@ from zeroco_ros.training.checkpoints import load_state, save_state
 from zeroco_ros.training.parallel import Team
 from zeroco_ros.training.recipe import OptimizerPlan
 from zeroco_ros.training.train import git_commit
+
+
+@dataclass(frozen=True)
+class HeadRunOptions:
+    """Where and how a run is executed.
+
+    out: run folder; backbone: weights whose coarse match the head builds on; minutes: end after
+    this much training time instead of after the recipe's steps; textures: folder of further
+    pictures; held_out: pairs per held-out set (0: none).
+    """
+
+    out: Path
+    backbone: str = "default"
+    minutes: float | None = None
+    textures: str | None = None
+    threads: int | None = None
+    resume: bool = False
+    held_out: int = 24
+    progress: bool = True
+    command: str = ""
 
 
 class HeadTrainer:
@@ -108,6 +129,11 @@ class HeadTrainer:
             return min(1.0, self.seconds / (60 * self.minutes))
         return self.step / self.steps
 
+    def whereabouts(self) -> dict[str, Any]:
+        """How far the run is, for the log."""
+        minutes = round(self.seconds / 60, 2)
+        return {"step": self.step, "pairs": self.pairs, "minutes": minutes}
+
     def rate(self) -> float:
         """Learning rate of the next step: linear warm-up, then half a cosine."""
         warm = min(1.0, (self.step + 1) / self.plan.warmup)
@@ -135,3 +161,9 @@ class HeadTrainer:
         decay = min(self.plan.ema, (1 + self.step) / (10 + self.step))
         averages: list[Tensor] = list(self.average.parameters())
         torch._foreach_lerp_(averages, list[Tensor](self.head.parameters()), 1 - decay)
+
+
+def note(path: Path, record: dict[str, Any]) -> None:
+    """Append one JSON line."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")

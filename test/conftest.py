@@ -104,6 +104,40 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+FAULT_ROWS = range(1, 33)
+FAULT_NODES = ("flow_node", "depth_node")
+
+
+def faults_of(item: pytest.Item) -> list[tuple[int, str, tuple[str, ...]]]:
+    """(row, behavior, nodes) of each fault that a test provokes, by its `fault` markers.
+
+    Raises pytest.UsageError for a marker that docs/FAULTS.md cannot show.
+    """
+    markers = reversed(list(item.iter_markers("fault")))
+    try:
+        return [_fault(item, *marker.args, **marker.kwargs) for marker in markers]
+    except TypeError as error:
+        raise pytest.UsageError(f"{item.nodeid}: marker fault: {error}") from error
+
+
+def _fault(
+    item: pytest.Item, row: int, behavior: str, nodes: str | None = None
+) -> tuple[int, str, tuple[str, ...]]:
+    if row not in FAULT_ROWS:
+        raise TypeError(f"row {row!r} is none of 1 to 32")
+    if not isinstance(behavior, str) or not behavior.strip() or behavior.endswith("."):
+        raise TypeError(f"behavior {behavior!r} is no phrase without a full stop")
+    named = tuple(name for name in FAULT_NODES if name in item.name.partition("[")[2])
+    if nodes is None and named:
+        return row, behavior, named
+    if nodes in (*FAULT_NODES, "shared"):
+        return row, behavior, (nodes,)
+    raise TypeError(f"nodes is {nodes!r}: give flow_node, depth_node or shared")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the coverage check of the reference arrays after everything that uses them."""
+    """Check the fault markers and keep what they say; run the coverage check of the reference
+    arrays after everything that uses them."""
+    for item in items:
+        item.user_properties += [("fault", fault) for fault in faults_of(item)]
     items.sort(key=lambda item: "test_reference_coverage" in item.nodeid)

@@ -13,13 +13,20 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from zeroco_ros.errors import BackendError, ConfigError
 
-FORMAT = "zeroco_engine_1"
+FORMAT = "zeroco_engine_2"
 MANIFEST = "manifest.json"
 Size = tuple[int, int]
+
+
+class Signature(NamedTuple):
+    """Names of a graph's inputs and outputs, in order."""
+
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -41,8 +48,8 @@ class Manifest:
     kind: "onnx"; precision: "fp32" or "fp16", of the products inside; model_size: (H, W) of the
     network's input, head_size: (h, w) of the flow head's, None without one; register_fix: baked
     into the cost volume; config: the values of the FlowConfig that it was exported for; weights,
-    head: where they come from; files: file name to sha256; versions: of the libraries that
-    exported it.
+    head: where they come from; graphs: graph name to its inputs and outputs, the file of graph
+    NAME is NAME.onnx; files: file name to sha256; versions: of the libraries that exported it.
     """
 
     kind: str
@@ -53,6 +60,7 @@ class Manifest:
     config: dict[str, Any]
     weights: Origin
     head: Origin | None
+    graphs: dict[str, Signature]
     files: dict[str, str]
     versions: dict[str, str]
 
@@ -72,6 +80,10 @@ class Manifest:
             values["model_size"] = _size(values["model_size"])
             head_size = values["head_size"]
             values["head_size"] = None if head_size is None else _size(head_size)
+            values["graphs"] = {
+                str(name): Signature(*(tuple(map(str, names)) for names in both))
+                for name, both in values["graphs"].items()
+            }
             manifest = cls(**values)
             hashes = {str(name): str(value) for name, value in manifest.files.items()}
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -7,7 +7,6 @@ inside, inputs and outputs are float32 and the cost volume is a float32 product.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -15,18 +14,12 @@ from torch import Tensor, nn
 from zeroco_ros.croco.descriptors import Encoding
 from zeroco_ros.croco.model import CroCo
 from zeroco_ros.croco.positions import Grid
+from zeroco_ros.engine.bundle import Signature
 from zeroco_ros.heads.features import Level
 from zeroco_ros.heads.recurrent import RecurrentHead
 from zeroco_ros.matching.cost_volume import attention_volume
 
 Size = tuple[int, int]
-
-
-class Signature(NamedTuple):
-    """Names of a graph's inputs and outputs, in order."""
-
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
 
 
 LEVELS = ("match4", "context4", "match8", "context8")

@@ -13,7 +13,7 @@ from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.engine.bundle import Manifest, Origin, sha256, write_bundle
 from zeroco_ros.engine.export import export_graph
 from zeroco_ros.engine.graphs import Graph, backbone_graphs, head_graphs
-from zeroco_ros.engine.onnx_backend import OnnxBackend, OnnxHeadBackend
+from zeroco_ros.engine.onnx_backend import OnnxBackend
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.estimate.coarse import resolved_register_fix
 from zeroco_ros.estimate.config import FlowConfig
@@ -72,6 +72,7 @@ def export_engine(
         config=dataclasses.asdict(config),
         weights=origin,
         head=head,
+        graphs={name: graph.signature for name, graph in graphs.items()},
         files={name: sha256(content) for name, content in files.items()},
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
     )
@@ -142,7 +143,7 @@ def open_engine(
                 f"engine '{folder}' was exported without a flow head: use head 'none' or export "
                 "it with a preset that has one"
             )
-        head = DenseHead(OnnxHeadBackend(backend), manifest.head.metadata, manifest.head_size)
+        head = DenseHead(backend.open_head(), manifest.head.metadata, manifest.head_size)
     fixed = dataclasses.replace(
         config, size=manifest.model_size, register_fix=manifest.register_fix
     )

@@ -31,11 +31,13 @@ ALLOWED: dict[str, set[str]] = {
     "sequence": {"errors", "media", "geometry", "bag"},
     "evaluation": _STUDIO | {"bag", "sequence"},
     "training": _STUDIO,
-    "ros": _STUDIO | {"stream", "bag"},
+    "online": _STUDIO,
+    "ros": _STUDIO | {"stream", "bag", "online"},
+    "replay": _STUDIO | {"bag", "sequence", "evaluation", "online", "ros"},
     "demo": _STUDIO | {"stream", "bag", "ros", "evaluation", "training", "sequence"},
     "commands": _STUDIO
     | {"stream", "bag", "ros", "evaluation", "training", "demo"}
-    | {"sequence"},
+    | {"sequence", "replay"},
     "cli": {"errors", "commands", "__init__"},
 }
 # Third-party modules that only these rooms may touch: a robot without them imports the rest.

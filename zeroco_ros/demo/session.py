@@ -45,6 +45,7 @@ LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 START_PATIENCE = 180.0  # seconds until the node must listen; torch loads slowly from a cold disk
 FIRST_PATIENCE = 60.0  # seconds for the first answer, which warms everything up
 PATIENCE = 20.0  # seconds for any other
+LATE = 5.0  # seconds for what is published beside the last answer, which not every frame has
 MEASURED = 8  # frames that are played one by one, those that warm up among them
 MARGIN = 1.25  # the pace leaves this much room over the measured time
 UNANSWERED = 2  # frames: one in work, one waiting
@@ -99,6 +100,7 @@ class Session:
         self._possible = set(camera.possible)
         self._pending: deque[int] = deque()  # frames sent, in order, that wait for an answer
         self._newest = dict.fromkeys(spec.outputs, -1)
+        self._newest_beside = dict.fromkeys(spec.beside, -1)
         self._changed = threading.Condition()
         self._keeping = threading.Lock()
 
@@ -130,6 +132,7 @@ class Session:
                 messages = self._reader.messages([topic.name for topic in played])
                 self._on_schedule(self._one_by_one(messages, bar), bar)
             self._wait(lambda: not self._pending, PATIENCE)
+            self._wait(self._all_beside, LATE)
         recorder.close()
 
     def _played_topics(self) -> list[Topic]:
@@ -246,6 +249,15 @@ class Session:
             self._note(name, received)
         with self._keeping:
             self._keep.write(self._spec.kept(name), received.type, stamp, received.data)
+        if name in self._newest_beside:
+            with self._changed:
+                self._newest_beside[name] = max(stamp, self._newest_beside[name])
+                self._changed.notify_all()
+
+    def _all_beside(self) -> bool:
+        """Whether everything beside the last answer is there: each topic comes on its own way."""
+        last = max(self.record.answered, default=-1)
+        return all(stamp >= last for stamp in self._newest_beside.values())
 
     def _note(self, name: str, received: Received) -> None:
         stamp = received.header.stamp_ns

@@ -36,7 +36,7 @@ class GraphRunner(Protocol):
 class GraphBackend:
     """The backbone of a bundle; see `engine.backend.Backend`.
 
-    manifest: of the bundle; runners: by graph name, at least those of `BACKBONE`; name: "onnx" or
+    manifest: of the bundle; runners: by graph name, those of `manifest.graphs`; name: "onnx" or
     "tensorrt"; device: "cpu" or "cuda". The resolution is fixed: manifest.model_size.
     """
 
@@ -45,7 +45,7 @@ class GraphBackend:
     ) -> None:
         self.manifest = manifest
         self.name, self.device, self.precision = name, device, manifest.precision
-        self.runners = dict(runners)
+        self.runners = runners
 
     def encode(self, images: Tensor) -> Encoding:
         """Encode (B, 3, H, W) images of the engine's resolution, one by one.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zeroco_ros.engine.bundle import Manifest, read_graph, read_manifest
-from zeroco_ros.engine.graph_backend import BACKBONE, HEAD, GraphBackend, GraphHead
+from zeroco_ros.engine.graph_backend import BACKBONE, GraphBackend
 from zeroco_ros.errors import BackendError, ConfigError
 
 MISSING = (
@@ -52,9 +52,15 @@ def open_session(content: bytes, provider: str, threads: int | None) -> Any:
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
-        return onnxruntime.InferenceSession(content, options, providers=PROVIDERS[provider])
+        session = onnxruntime.InferenceSession(content, options, providers=PROVIDERS[provider])
     except Exception as error:  # the library has no common base class for its errors
         raise BackendError(f"onnxruntime refuses the graph: {error}") from None
+    if session.get_providers()[0] != PROVIDERS[provider][0]:  # it falls back without a word
+        raise BackendError(
+            f"onnxruntime could not start its {PROVIDERS[provider][0]} and would run on "
+            f"{session.get_providers()[0]}: check the CUDA installation or use the provider 'cpu'"
+        )
+    return session
 
 
 class OnnxRunner:
@@ -91,14 +97,23 @@ class OnnxBackend(GraphBackend):
         manifest = read_manifest(self.folder)
         if manifest.kind != "onnx":
             raise BackendError(f"engine '{folder}' is of kind {manifest.kind!r}, not onnx")
-        runners = {name: self.open_graph(manifest, name) for name in BACKBONE}
         device = "cpu" if provider == "cpu" else "cuda"
-        super().__init__(manifest, runners, name="onnx", device=device)
+        super().__init__(manifest, _Runners(self), name="onnx", device=device)
+        for name in BACKBONE:  # what is wrong with a file is said now, not at the first image
+            self.runners[name]
 
-    def open_graph(self, manifest: Manifest, name: str) -> OnnxRunner:
-        """A runner of one of the bundle's graphs."""
-        return OnnxRunner(self.folder, manifest, name, self.provider, self.threads)
+    def open_graph(self, name: str) -> OnnxRunner:
+        """Open one of the bundle's graphs."""
+        return OnnxRunner(self.folder, self.manifest, name, self.provider, self.threads)
 
-    def open_head(self) -> GraphHead:
-        """The flow head of the bundle."""
-        return GraphHead({name: self.open_graph(self.manifest, name) for name in HEAD})
+
+class _Runners(dict[str, OnnxRunner]):
+    """Graphs that are opened when they are first asked for: a head may never be."""
+
+    def __init__(self, backend: OnnxBackend) -> None:
+        super().__init__()
+        self._backend = backend
+
+    def __missing__(self, name: str) -> OnnxRunner:
+        self[name] = runner = self._backend.open_graph(name)
+        return runner

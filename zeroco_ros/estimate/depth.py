@@ -61,7 +61,7 @@ class DepthEstimator:
         self.config = config
         self.head: LearnedDepth | None = None
         if config.mode != "geometric":
-            if flow.backend.name == "onnx":
+            if flow.backend.name != "torch":
                 raise ConfigError(
                     f"mode {config.mode!r}: an exported engine has no depth head, use 'geometric'"
                 )

@@ -12,12 +12,14 @@ from typing import Any
 from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.engine.bundle import Manifest, Origin, sha256, write_bundle
 from zeroco_ros.engine.export import export_graph
+from zeroco_ros.engine.graph_backend import GraphBackend, GraphHead
 from zeroco_ros.engine.graphs import Graph, backbone_graphs, head_graphs
 from zeroco_ros.engine.onnx_backend import OnnxBackend
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.estimate.coarse import resolved_register_fix
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.dense import DenseHead, head_size
+from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.heads.checkpoint import load_head
 from zeroco_ros.heads.recurrent import RecurrentHead
 from zeroco_ros.matching.flow import fit_letterbox
@@ -113,21 +115,31 @@ class OpenEngine:
     weights; head: None without one.
     """
 
-    backend: OnnxBackend
+    backend: GraphBackend
     config: FlowConfig
     metadata: dict[str, Any]
     head: DenseHead | None
+
+    def estimator(self) -> FlowEstimator:
+        """Build the estimator that runs it."""
+        return FlowEstimator.from_backend(
+            self.backend, self.config, metadata=self.metadata, head=self.head
+        )
 
 
 def open_engine(
     folder: str | Path, config: FlowConfig, provider: str = "cpu", threads: int | None = None
 ) -> OpenEngine:
-    """Open an engine for a configuration.
+    """Open an engine in ONNX Runtime for a configuration.
 
     Raises BackendError for an engine that is missing, changed or without a head that is wanted,
     ConfigError for an option that no engine has.
     """
-    backend = OnnxBackend(folder, provider, threads)
+    return engine_of(OnnxBackend(folder, provider, threads), config)
+
+
+def engine_of(backend: GraphBackend, config: FlowConfig) -> OpenEngine:
+    """Fit a configuration to a bundle's backend that is already open; see `open_engine`."""
     manifest = backend.manifest
     if config.correlation == "decoder":
         raise ConfigError("correlation 'decoder' needs the torch backend: an engine has none")
@@ -140,10 +152,10 @@ def open_engine(
     if config.head != "none":
         if manifest.head is None or manifest.head_size is None:
             raise BackendError(
-                f"engine '{folder}' was exported without a flow head: use head 'none' or export "
-                "it with a preset that has one"
+                "this engine was exported without a flow head: use head 'none' or export it with "
+                "a preset that has one"
             )
-        head = DenseHead(backend.open_head(), manifest.head.metadata, manifest.head_size)
+        head = DenseHead(GraphHead(backend.runners), manifest.head.metadata, manifest.head_size)
     fixed = dataclasses.replace(
         config, size=manifest.model_size, register_fix=manifest.register_fix
     )

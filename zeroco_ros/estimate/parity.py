@@ -19,13 +19,15 @@ from torch import Tensor
 
 from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.engine.backend import NonFiniteOutput
-from zeroco_ros.engine.bundle import Manifest, read_manifest, sha256
+from zeroco_ros.engine.bundle import Manifest, sha256
+from zeroco_ros.engine.graph_backend import GraphBackend
 from zeroco_ros.engine.head_backend import HeadBackend
+from zeroco_ros.engine.onnx_backend import OnnxBackend
 from zeroco_ros.engine.torch_backend import TorchBackend
 from zeroco_ros.errors import BackendError, ConfigError, WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.dense import DenseHead
-from zeroco_ros.estimate.exported import OpenEngine, open_engine
+from zeroco_ros.estimate.exported import OpenEngine, engine_of
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.estimate.frames import EncodedFrame
 from zeroco_ros.heads.checkpoint import load_head
@@ -102,36 +104,42 @@ def check_engine(
     weights: str | Path | None = None,
     head: str | Path | None = None,
 ) -> Parity:
-    """Compare an engine with PyTorch in float32 on the stored pairs.
+    """Compare an engine in ONNX Runtime with PyTorch in float32 on the stored pairs.
 
     weights, head: the model files that it was exported from, where they are not shipped ones.
     Raises BackendError for an engine that cannot be run, WeightsError where a model file is not
     the one that the engine was exported from.
     """
-    config, limits = _exported_for(Path(folder))
-    engine = open_engine(folder, config, provider, threads)
-    tested = FlowEstimator.from_backend(
-        engine.backend, engine.config, metadata=engine.metadata, head=engine.head
-    )
-    trusted = reference(engine, weights, head)
+    return check_backend(OnnxBackend(folder, provider, threads), weights=weights, head=head)
+
+
+def check_backend(
+    backend: GraphBackend,
+    *,
+    weights: str | Path | None = None,
+    head: str | Path | None = None,
+) -> Parity:
+    """Compare a bundle's backend that is already open; see `check_engine`."""
+    config, limits = _exported_for(backend.manifest)
+    engine = engine_of(backend, config)
+    tested, trusted = engine.estimator(), reference(engine, weights, head)
     pairs = tuple(compare(name, tested, trusted, *pair) for name, *pair in stored_pairs())
     faults = tuple(f"{pair.name}: {fault}" for pair in pairs for fault in pair.faults(limits))
     return Parity(pairs, limits, faults)
 
 
-def _exported_for(folder: Path) -> tuple[FlowConfig, Limits]:
-    """The configuration that an engine was exported for, and what it may differ by."""
-    manifest = read_manifest(folder)
+def _exported_for(manifest: Manifest) -> tuple[FlowConfig, Limits]:
+    """Return the configuration of an engine, and what it may differ by."""
     if manifest.precision not in LIMITS:
         raise BackendError(
-            f"engine '{folder}' is of precision {manifest.precision!r}: there are limits for "
+            f"the engine is of precision {manifest.precision!r}: there are limits for "
             f"{', '.join(LIMITS)} only, so it cannot be checked"
         )
     try:
         return FlowConfig(**manifest.config), LIMITS[manifest.precision]
     except (TypeError, ConfigError) as error:
         raise BackendError(
-            f"engine '{folder}' was exported for a configuration of another version ({error}): "
+            f"the engine was exported for a configuration of another version ({error}): "
             "export it again"
         ) from None
 

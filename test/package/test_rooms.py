@@ -44,7 +44,18 @@ ALLOWED: dict[str, set[str]] = {
 ONLY_IN = {"rclpy": {"ros", "demo"}, "cv_bridge": {"ros"}, "message_filters": {"ros"}}
 # Optional: never imported at the top of a module.
 LAZY = {"tensorrt", "onnxruntime", "cv_bridge"}
-WITHOUT_TORCH = {"stream", "bag", "media", "ros", "demo", "commands", "cli", "weights", "errors"}
+WITHOUT_TORCH = {
+    "stream",
+    "online",
+    "bag",
+    "media",
+    "ros",
+    "demo",
+    "commands",
+    "cli",
+    "weights",
+    "errors",
+}
 
 
 def _room(path: Path) -> str:

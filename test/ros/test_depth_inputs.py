@@ -14,8 +14,8 @@ import ros_harness
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 
 from zeroco_ros.geometry.transforms import pose_to_matrix
-from zeroco_ros.ros.depth.camera_latch import CameraLatch
-from zeroco_ros.ros.depth.pose_buffer import MOST, PoseBuffer
+from zeroco_ros.online.camera_latch import CameraLatch
+from zeroco_ros.online.pose_buffer import MOST, PoseBuffer
 
 SECOND = scenes.SECOND
 
@@ -213,7 +213,7 @@ def result(value: float) -> Any:
 def test_void_results_are_dropped_and_epochs_and_cameras_start_anew() -> None:
     """Row 14: a result that is not finite is counted and not published."""
     from zeroco_ros.engine.backend import NonFiniteOutput
-    from zeroco_ros.ros.depth.inputs import DepthItem
+    from zeroco_ros.online.depth_intake import DepthItem
     from zeroco_ros.ros.depth.job import DepthJob
     from zeroco_ros.ros.depth.node import DepthNode
     from zeroco_ros.ros.metrics import Metrics
@@ -252,12 +252,13 @@ def test_what_goes_wrong_with_an_image_that_waits_is_its_own_affair(
     probe: ros_harness.Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The images after it go on; nothing waits in vain once the audience has left."""
+    from zeroco_ros.online import depth_intake
     from zeroco_ros.ros.depth import inputs
     from zeroco_ros.ros.depth.node import DepthNode
     from zeroco_ros.ros.depth.parameters import TABLE
     from zeroco_ros.ros.metrics import Metrics
 
-    monkeypatch.setattr(inputs, "MOST_WAITING", 3)
+    monkeypatch.setattr(depth_intake, "MOST_WAITING", 3)
     submitted: list[Any] = []
     values = {**TABLE.defaults(), "pose_source": "pose", "patience": 60.0}
     journal = SimpleNamespace(event=lambda *_: None, error=lambda *_: None, note=lambda *_: None)
@@ -279,7 +280,7 @@ def test_what_goes_wrong_with_an_image_that_waits_is_its_own_affair(
         header = ros_harness.make_header(SECOND + number * 10**8)
         frame = SimpleNamespace(stamp=SECOND + number * 10**8, header=header)
         frame.arrival = float("inf")  # it has only just come
-        source._push(frame, (96, 128))
+        source.push(frame, (96, 128))
 
     push(0)
     answers[:] = [RuntimeError("a broken library")]

@@ -12,6 +12,7 @@ import ros_harness
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 
+from zeroco_ros.online.odometry import PlaceKnown
 from zeroco_ros.ros.depth.messages import odometry
 from zeroco_ros.ros.depth.outputs import DepthOutputs
 
@@ -20,8 +21,8 @@ class Said(DepthOutputs):
     """Outputs that are all listened to, without a node."""
 
     def __init__(self, optical_world: bool) -> None:
-        self._world, self._optical_world = (lambda: "odom"), optical_world
-        self._scale, self._posed = "", None
+        self._world, self._scale = (lambda: "odom"), ""
+        self._placed = PlaceKnown(optical_world)
 
     def publish(self, makers: Mapping[str, Any]) -> frozenset[str]:
         for make in makers.values():

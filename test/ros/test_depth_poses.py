@@ -13,7 +13,7 @@ pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 from depth_scenes import DepthStage, depth_stage, world
 
 from zeroco_ros.geometry.transforms import inverse, pose_to_matrix
-from zeroco_ros.ros.depth.messages import FORWARD_FROM_OPTICAL
+from zeroco_ros.online.odometry import FORWARD_FROM_OPTICAL
 
 FRAMES = 4
 MOUNT = "0.2 0 0.1 -0.5 0.5 -0.5 0.5"  # looks ahead, at the front of a robot

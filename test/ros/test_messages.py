@@ -16,7 +16,8 @@ import ros_harness
 from sensor_msgs.msg import CompressedImage, Image
 
 from zeroco_ros.errors import ImageError
-from zeroco_ros.ros.messages import decode_compressed, from_array, image_size, to_array
+from zeroco_ros.online.image_messages import decode_compressed, image_size, to_array
+from zeroco_ros.ros.messages import from_array
 
 H, W = 6, 8
 

@@ -137,7 +137,7 @@ class Frames:
 
 def rgb(message: Any) -> Pixels:
     """A decoded camera image as (H, W, 3) uint8 RGB."""
-    from zeroco_ros.ros.messages import to_array
+    from zeroco_ros.online.image_messages import to_array
 
     pixels = to_array(message)
     return np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels

@@ -10,7 +10,7 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from zeroco_ros.errors import ImageError
 from zeroco_ros.ros import qos
-from zeroco_ros.ros.frames import Frame
+from zeroco_ros.online.frames import Frame
 from zeroco_ros.ros.journal import Journal
 
 

@@ -1,9 +1,4 @@
-"""sensor_msgs Image and CompressedImage to arrays and back.
-
-`to_array` gives what the estimator takes: (H, W, 3) uint8 RGB or (H, W) uint8 gray; it takes
-messages of any origin (rclpy, rosbags) by their fields. `from_array` builds the message that a
-node publishes.
-"""
+"""Arrays to the sensor_msgs/Image that a node publishes; `online.image_messages` reads them."""
 
 from __future__ import annotations
 
@@ -14,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from zeroco_ros.errors import ImageError
-from zeroco_ros.media.encodings import decode_file, decode_pixels, to_8_bits
 
 Array = np.ndarray[Any, Any]
 
@@ -28,43 +22,6 @@ OUTPUTS: dict[str, tuple[Any, int]] = {
     "32FC1": (np.float32, 1),
     "32FC2": (np.float32, 2),
 }
-
-
-def to_array(message: Any, *, significant_bits: int = 16) -> Array:
-    """A raw or compressed image message to (H, W, 3) uint8 RGB or (H, W) uint8 gray.
-
-    mono8 and rgb8 come back as views of the message's data: treat them as read-only and drop them
-    with the message. 16-bit values are shifted right by a fixed 8 bits, or by
-    `significant_bits` - 8 for sensors that fill fewer bits (values above saturate).
-    Raises ImageError that says what does not fit, with the numbers.
-    """
-    if hasattr(message, "format"):
-        return decode_compressed(message.data, message.format, significant_bits=significant_bits)
-    return decode_pixels(
-        buffer_of(message.data),
-        height=message.height,
-        width=message.width,
-        step=message.step,
-        encoding=message.encoding,
-        big_endian=bool(message.is_bigendian),
-        significant_bits=significant_bits,
-    )
-
-
-def image_size(message: Any) -> tuple[int, int] | None:
-    """(height, width) of a raw image message; None for a compressed one, whose size is inside."""
-    if hasattr(message, "format"):
-        return None
-    return message.height, message.width
-
-
-def decode_compressed(data: Any, format_text: str, *, significant_bits: int = 16) -> Array:
-    """A JPEG or PNG file in memory to (H, W, 3) uint8 RGB or (H, W) uint8 gray; 16-bit PNG too.
-
-    Raises ImageError like `media.encodings.decode_file`.
-    """
-    pixels = decode_file(buffer_of(data), format_text)
-    return to_8_bits(pixels, significant_bits) if pixels.dtype == np.uint16 else pixels
 
 
 def from_array(pixels: Array, encoding: str, header: Any) -> Any:
@@ -101,8 +58,3 @@ def byte_array(pixels: Array) -> array.array[int]:
     data = array.array("B")
     data.frombytes(memoryview(np.ascontiguousarray(pixels)).cast("B"))
     return data
-
-
-def buffer_of(data: Any) -> Any:
-    """Message data as something with the buffer protocol (a list in hand-made messages)."""
-    return bytearray(data) if isinstance(data, (list, tuple)) else data

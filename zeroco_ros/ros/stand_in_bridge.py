@@ -16,7 +16,8 @@ import numpy as np
 
 from zeroco_ros.errors import ImageError
 from zeroco_ros.media.encodings import ENCODINGS, check_layout, decode_pixels
-from zeroco_ros.ros.messages import buffer_of, byte_array
+from zeroco_ros.online.image_messages import buffer_of
+from zeroco_ros.ros.messages import byte_array
 
 Array = np.ndarray[Any, Any]
 

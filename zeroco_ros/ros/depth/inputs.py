@@ -1,67 +1,22 @@
-"""The topics of depth_node: images in order, each with its camera and its pose.
-
-Nothing is paired by message_filters here: the calibration is latched, and a pose is interpolated
-at the image's stamp, which a synchronizer of messages cannot do.
-"""
+"""The topics of depth_node. Nothing is paired by message_filters here: see `DepthIntake`."""
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 
-from zeroco_ros.geometry.camera import Camera
-from zeroco_ros.ros.depth.camera_latch import CameraLatch, Shape, misfit
+from zeroco_ros.online.depth_intake import DepthIntake, DepthItem
 from zeroco_ros.ros.depth.pose_sources import pose_source
-from zeroco_ros.ros.frames import Frame
 from zeroco_ros.ros.input_topic import ImageTopic, InputTopic
 from zeroco_ros.ros.journal import Journal
 from zeroco_ros.ros.metrics import Metrics
-from zeroco_ros.stream import TemporalPairer
-
-MOST_WAITING = 32  # images; one more drops the oldest
 
 
-@dataclass(frozen=True)
-class DepthItem:
-    """An image for the worker. pose: (4, 4) camera-to-world in meters, or None.
-
-    camera: of the image's size, as far as that is known without decompressing it. epoch: frames of
-    different epochs have nothing to do with each other (a gap, a jump in time, another size).
-    """
-
-    frame: Frame
-    camera: Camera
-    pose: npt.NDArray[np.float64] | None
-    epoch: int
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    frame: Frame
-    shape: Shape | None
-    epoch: int
-
-    @property
-    def age(self) -> float:
-        return time.monotonic() - self.frame.arrival
-
-
-class DepthInput:
-    """Image, camera_info and poses; hands each image to `submit` when it has both.
-
-    An image waits `patience` seconds for them. Without a camera it is then dropped, without a pose
-    it goes on. Stamps are judged by `TemporalPairer`, whose counters these are.
-    latch: the calibration. misfit: why the newest image is not of that camera, or empty.
-    poses: their source. pose_missing_since: monotonic seconds, None while they come.
-    """
+class DepthInput(DepthIntake):
+    """See `DepthIntake`, subscribed."""
 
     def __init__(
         self,
@@ -71,124 +26,26 @@ class DepthInput:
         metrics: Metrics,
         submit: Callable[[DepthItem], None],
     ) -> None:
-        self._journal = journal
-        self._metrics = metrics
-        self._submit = submit
-        self.image = ImageTopic(node, "image", values, journal, self._push)
+        self.image = ImageTopic(node, "image", values, journal, self.push)
         topic = info_topic(node, self.image.base)
-        self.info = InputTopic(node, CameraInfo, topic, journal, self._take_info)
-        self.latch = CameraLatch(self.info.topic, bool(values["image_rectified"]), journal)
-        self.poses = pose_source(node, values, journal, self.advance)
+        self.info = InputTopic(node, CameraInfo, topic, journal, self.take_info)
+        poses = pose_source(node, values, journal, self.advance)
+        super().__init__(
+            values,
+            journal,
+            metrics,
+            submit,
+            image=self.image.topic,
+            info=self.info.topic,
+            poses=poses,
+        )
         self.cameras = (self.image,)
-        self.topics = (self.image, self.info, *self.poses.topics)
-        self._waiting: deque[_Waiting] = deque()
-        self._epoch = self._dropped = 0
-        self.pose_missing_since: float | None = None
-        self.misfit = ""
-        self._settings = self._chosen(values)
-        self._pairer = self._new_pairer()
-        self._patience = float(values["patience"])
+        self.topics = (self.image, self.info, *poses.topics)
 
     def reconfigure(self, values: Mapping[str, Any]) -> None:
         """Take over changed parameters."""
         self.image.reconfigure(values)
-        self.poses.reconfigure(values)
-        self._patience = float(values["patience"])
-        settings = self._chosen(values)
-        if settings != self._settings:
-            self._settings = settings
-            counters, self._pairer = self._pairer.counters, self._new_pairer()
-            self._pairer.counters = counters
-
-    def clear(self) -> None:
-        """Forget the images that wait, all stamps and poses; the calibration stays."""
-        self._drop(len(self._waiting))
-        self._pairer.clear()
-        self.poses.clear()
-        self.pose_missing_since = None
-        self.misfit = ""
-
-    def counts(self) -> dict[str, int]:
-        """The counters of the stamps, of what was dropped while it waited, of cameras."""
-        counts = self._pairer.counters.as_dict()
-        return {**counts, "dropped": self._dropped, "camera_changes": self.latch.changes}
-
-    def advance(self) -> None:
-        """Hand on the images that have what they need, or have waited long enough; in order."""
-        while self._waiting:
-            try:
-                done = self._ready(self._waiting[0])
-            except Exception:  # told by the caller; it must not come again with every message
-                self._drop(1)
-                raise
-            if not done:
-                return
-            self._waiting.popleft()
-
-    def _drop(self, count: int) -> None:
-        """Give up the oldest images that wait."""
-        for _ in range(count):
-            self._waiting.popleft()
-        self._dropped += count
-
-    def _push(self, frame: Frame, shape: Shape | None) -> None:
-        counters = self._pairer.counters
-        refused, started, jumps = counters.refused, counters.started, counters.jumps
-        self._pairer.push(frame.stamp, frame, shape)
-        if counters.refused > refused:
-            return
-        if counters.jumps > jumps:
-            self._drop(len(self._waiting))
-            self.poses.jumped_to(frame.stamp)
-        self._epoch += counters.started - started
-        self._waiting.append(_Waiting(frame, shape, self._epoch))
-        if len(self._waiting) > MOST_WAITING:
-            self._drop(1)
-        self.advance()
-
-    def _take_info(self, message: Any) -> None:
-        if self.latch.take(message):
-            self.advance()
-
-    def _ready(self, waiting: _Waiting) -> bool:
-        """Whether the image is dealt with: handed on, or dropped."""
-        frame = waiting.frame
-        camera = self.latch.camera_for(waiting.shape)
-        patient = waiting.age < self._patience
-        if camera is None:
-            if not patient:
-                self._without_camera(waiting)
-            return not patient
-        self.misfit = ""
-        pose = self._pose(frame)
-        if pose is None and self.poses.topics and frame.stamp and patient:
-            return False
-        self._note_pose(pose is not None)
-        self._submit(DepthItem(frame, camera, pose, waiting.epoch))
-        return True
-
-    def _pose(self, frame: Frame) -> npt.NDArray[np.float64] | None:
-        return self.poses.at(frame.stamp, frame.header.frame_id) if frame.stamp else None
-
-    def _note_pose(self, there: bool) -> None:
-        if there or not self.poses.topics:
-            self.pose_missing_since = None
-            return
-        self._metrics.add("no_pose")
-        if self.pose_missing_since is None:
-            self.pose_missing_since = time.monotonic()
-
-    def _without_camera(self, waiting: _Waiting) -> None:
-        self._metrics.add("no_camera_info")
-        if self.latch.camera is not None and waiting.shape is not None:
-            self.misfit = f"{self.image.topic}: {misfit(self.latch.camera, waiting.shape)}"
-            self._journal.error("misfit", self.misfit)
-
-    def _chosen(self, values: Mapping[str, Any]) -> tuple[float, float]:
-        return values["min_dt"], values["max_dt"]
-
-    def _new_pairer(self) -> TemporalPairer[Frame]:
-        return TemporalPairer(1, *self._settings, on_event=self._journal.event)
+        super().reconfigure(values)
 
 
 def info_topic(node: Node, image: str) -> str:

@@ -13,16 +13,13 @@ from sensor_msgs.msg import CameraInfo, PointCloud2, PointField
 from std_msgs.msg import Header
 
 from zeroco_ros.geometry.pointcloud import unproject
-from zeroco_ros.geometry.transforms import matrix_to_quaternion
+from zeroco_ros.online.odometry import NOT_KNOWN, place_of
 from zeroco_ros.ros.messages import byte_array
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.results import DepthResult
 
 Array = npt.NDArray[Any]
-# REP 103: optical axes (x right, y down, z forward) as seen with x forward, y left, z up.
-FORWARD_FROM_OPTICAL = np.array([[0, 0, 1, 0], [-1, 0, 0, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
-UNKNOWN = -1.0  # first element of a covariance that is not known, as in sensor_msgs/Imu
 _POINT = np.dtype([("x", "f4"), ("y", "f4"), ("z", "f4"), ("rgb", "u4")])
 
 
@@ -68,23 +65,14 @@ def odometry(result: DepthResult, header: Header, world: str, optical_world: boo
 
     optical_world: turn a world with a camera's axes to x forward, z up.
     """
-    turn = FORWARD_FROM_OPTICAL if optical_world else np.eye(4)
-    pose = turn @ result.pose
+    place = place_of(result, optical_world)
     message = Odometry(child_frame_id=header.frame_id)
     message.header.stamp = header.stamp
     message.header.frame_id = world
-    x, y, z = (float(value) for value in pose[:3, 3])
+    x, y, z = place.position
     message.pose.pose.position = Point(x=x, y=y, z=z)
-    qx, qy, qz, qw = (float(value) for value in matrix_to_quaternion(pose[:3, :3]))
+    qx, qy, qz, qw = place.quaternion
     message.pose.pose.orientation = Quaternion(x=qx, y=qy, z=qz, w=qw)
-    message.pose.covariance = _covariance(result.pose_covariance, turn[:3, :3])
-    message.twist.covariance = _covariance(None, turn[:3, :3])
+    message.pose.covariance = place.covariance
+    message.twist.covariance = list(NOT_KNOWN)
     return message
-
-
-def _covariance(matrix: Array | None, turn: Array) -> list[float]:
-    """36 numbers, axes turned; UNKNOWN first where there is none."""
-    if matrix is None:
-        return [UNKNOWN, *[0.0] * 35]
-    both = np.kron(np.eye(2), turn)
-    return [float(value) for value in (both @ matrix @ both.T).ravel()]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from std_msgs.msg import String
 
+from zeroco_ros.online.odometry import PlaceKnown, within
 from zeroco_ros.ros.depth.messages import camera_info, odometry, point_cloud
 from zeroco_ros.ros.messages import from_array
 from zeroco_ros.ros.outputs import Outputs
@@ -20,7 +20,7 @@ from zeroco_ros.ros.topics import DEPTH_TOPICS
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.results import DepthResult
-    from zeroco_ros.ros.depth.inputs import DepthItem
+    from zeroco_ros.online.depth_intake import DepthItem
 
 
 class DepthOutputs(Outputs):
@@ -40,19 +40,15 @@ class DepthOutputs(Outputs):
     ) -> None:
         super().__init__(node, DEPTH_TOPICS, report, changed)
         self._world = world
-        self._optical_world = optical_world
         self._scale = ""
-        self._posed: int | None = None  # epoch in which a pose was given last
+        self._placed = PlaceKnown(optical_world)
 
     def publish_depth(
         self, result: DepthResult, item: DepthItem, max_depth: float
     ) -> frozenset[str]:
         """Publish what is listened to; returns the names. max_depth: NaN beyond, 0: nowhere."""
         header = item.frame.header
-        depth, sigma = result.depth, result.sigma
-        if max_depth > 0:
-            far = depth > max_depth
-            depth, sigma = (np.where(far, np.float32(np.nan), a) for a in (depth, sigma))
+        depth, sigma = within(result, max_depth)
         self._tell_scale(result.scale)
         makers: dict[str, Callable[[], Any]] = {
             "depth": lambda: from_array(depth, "32FC1", header),
@@ -62,22 +58,9 @@ class DepthOutputs(Outputs):
             "image_rect": lambda: from_array(result.image, "rgb8", header),
         }
         if self._placed(result, item):
-            world, optical = self._world(), self._optical_world
+            world, optical = self._world(), self._placed.optical_world
             makers["odometry"] = lambda: odometry(result, header, world, optical)
         return self.publish(makers)
-
-    def _placed(self, result: DepthResult, item: DepthItem) -> bool:
-        """Whether the pose is this frame's own, in the world of ~/odometry.
-
-        Not where tracking was lost or has just begun, nor where a source of poses has not yet said
-        where the camera is: that world is another one, and its unit no meter.
-        """
-        if item.pose is not None:
-            self._posed = item.epoch
-            return True
-        if result.state in ("lost", "starting"):
-            return False
-        return self._optical_world or (result.scale == "metric" and self._posed == item.epoch)
 
     def _tell_scale(self, scale: str) -> None:
         if scale != self._scale:

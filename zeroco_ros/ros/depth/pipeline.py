@@ -8,8 +8,9 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 
-from zeroco_ros.ros.depth.camera_latch import described
-from zeroco_ros.ros.depth.inputs import DepthInput, DepthItem
+from zeroco_ros.online.camera_latch import described
+from zeroco_ros.online.depth_intake import DepthItem
+from zeroco_ros.ros.depth.inputs import DepthInput
 from zeroco_ros.ros.depth.job import DepthJob
 from zeroco_ros.ros.depth.model import load_model
 from zeroco_ros.ros.depth.outputs import DepthOutputs
@@ -50,6 +51,11 @@ class DepthPipeline(Pipeline[DepthItem]):
         """Images that have waited long enough go on, even when nothing else comes."""
         super().poll()
         self._images.advance()
+
+    @property
+    def waiting(self) -> int:
+        """Images that are in the node, also those that wait for a pose or a camera_info."""
+        return super().waiting + self._images.waiting
 
     def complaints(self) -> list[Complaint]:
         """What is wrong with calibration, poses and tracking."""

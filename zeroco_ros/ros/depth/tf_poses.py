@@ -13,7 +13,7 @@ from rclpy.time import Time
 
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.geometry.transforms import pose_to_matrix
-from zeroco_ros.ros.frames import NANOSECONDS
+from zeroco_ros.online.frames import NANOSECONDS
 
 MISSING = (
     "pose_source is 'tf' and tf2_ros cannot be imported ({reason}): install it with the ROS 2 "

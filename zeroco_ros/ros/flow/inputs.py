@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from rclpy.node import Node
 
-from zeroco_ros.ros.frames import Frame, FramePair
+from zeroco_ros.online.frames import Frame, FramePair
 from zeroco_ros.ros.input_topic import ImageTopic
 from zeroco_ros.ros.journal import Journal
 from zeroco_ros.ros.synchronizer import OrderGuard, Synchronizer

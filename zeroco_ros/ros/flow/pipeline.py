@@ -6,11 +6,11 @@ from typing import Any
 
 from rclpy.lifecycle import LifecycleNode
 
+from zeroco_ros.online.frames import FramePair
 from zeroco_ros.ros.flow.inputs import SynchronizedInput, TemporalInput
 from zeroco_ros.ros.flow.job import FlowJob
 from zeroco_ros.ros.flow.model import load_model
 from zeroco_ros.ros.flow.outputs import FlowOutputs
-from zeroco_ros.ros.frames import FramePair
 from zeroco_ros.ros.journal import Journal
 from zeroco_ros.ros.metrics import Metrics
 from zeroco_ros.ros.parameter_server import ParameterServer

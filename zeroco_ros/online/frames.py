@@ -1,4 +1,4 @@
-"""One camera message on its way through the node, and two of them as a pair."""
+"""One camera message on its way to a result, and two of them as a pair."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from std_msgs.msg import Header
 
 from zeroco_ros.errors import ImageError
-from zeroco_ros.ros.messages import image_size, to_array
+from zeroco_ros.online.image_messages import image_size, to_array
 
 NANOSECONDS = 1_000_000_000
 
@@ -20,17 +19,23 @@ NANOSECONDS = 1_000_000_000
 class Frame:
     """A message that is decoded once and encoded once, each when first needed.
 
-    header: the message's, unchanged. stamp: its stamp in ns. arrival: monotonic seconds.
+    header: the message's, unchanged. stamp: its stamp in ns. arrival: seconds, by the monotonic
+    clock where not given.
     unusable: decoding or encoding has failed before.
     """
 
     def __init__(
-        self, message: Any, topic: str, max_pixels: int, significant_bits: int = 16
+        self,
+        message: Any,
+        topic: str,
+        max_pixels: int,
+        significant_bits: int = 16,
+        arrival: float | None = None,
     ) -> None:
-        self.header: Header = message.header
+        self.header: Any = message.header
         self.topic = topic
         self.stamp = message.header.stamp.sec * NANOSECONDS + message.header.stamp.nanosec
-        self.arrival = time.monotonic()
+        self.arrival = time.monotonic() if arrival is None else arrival
         self._message: Any = message
         self._max_pixels = max_pixels
         self._significant_bits = significant_bits

@@ -8,7 +8,7 @@ import numpy as np
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.geometry.camera import Camera
-from zeroco_ros.ros.journal import Journal
+from zeroco_ros.online.log import Log
 
 Shape = tuple[int, int]
 JITTER = 1e-3  # share of the focal length by which K may move without being another camera
@@ -21,10 +21,10 @@ class CameraLatch:
     not usable, or empty; there is no camera then. changes: how often one camera followed another.
     """
 
-    def __init__(self, topic: str, image_rectified: bool, journal: Journal) -> None:
+    def __init__(self, topic: str, image_rectified: bool, log: Log) -> None:
         self._topic = topic
         self._rectified = image_rectified
-        self._journal = journal
+        self._log = log
         self._newest: tuple[Any, ...] = ()
         self._fitted: tuple[Shape, Camera] | None = None
         self.camera: Camera | None = None
@@ -42,7 +42,7 @@ class CameraLatch:
             camera = _camera(message, self._rectified)
         except ConfigError as error:
             self.refusal = f"{self._topic}: {error}"
-            self._journal.error(f"camera {error}", self.refusal)
+            self._log.error(f"camera {error}", self.refusal)
             return True
         self.refusal = ""
         if before is not None and _same(before, camera):
@@ -50,7 +50,7 @@ class CameraLatch:
             return False
         self.changes += before is not None
         self.camera, self._fitted = camera, None
-        self._journal.note("camera", f"{self._topic}: camera {described(camera)}")
+        self._log.note("camera", f"{self._topic}: camera {described(camera)}")
         return True
 
     def camera_for(self, shape: Shape | None) -> Camera | None:

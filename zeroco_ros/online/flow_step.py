@@ -1,0 +1,88 @@
+"""One step of flow: a pair of frames to the motion as ~/flow says it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from zeroco_ros.errors import ImageError
+from zeroco_ros.online.frames import Frame, FramePair
+from zeroco_ros.online.log import Counts, Log
+
+if TYPE_CHECKING:
+    from zeroco_ros.estimate.flow import FlowEstimator
+    from zeroco_ros.estimate.results import FlowResult
+
+# The frames whose pixels the flow lies on where it is computed against the order of time.
+LATER = ("current", "right")
+
+
+@dataclass(frozen=True)
+class FlowAnswer:
+    """flow: (H, W, 2) float32 pixels, the motion from the first frame to the second (see
+    docs/ARCHITECTURE.md), on the pixels of `reference`; result: the other fields, on the same."""
+
+    flow: npt.NDArray[np.float32]
+    result: FlowResult
+    reference: Frame
+
+
+class FlowStep:
+    """Flow of one pair after another; each frame is encoded once. Made when torch is there."""
+
+    def __init__(self, estimator: FlowEstimator, log: Log, counters: Counts) -> None:
+        from zeroco_ros.engine.backend import NonFiniteOutput
+
+        self._void = NonFiniteOutput
+        self._estimator = estimator
+        self._log = log
+        self._counters = counters
+
+    def __call__(
+        self, pair: FramePair, reference: str, one_camera: bool = True
+    ) -> FlowAnswer | None:
+        """None where an image cannot be used or the result is void; the log then knows.
+
+        reference: "current", "previous", "left" or "right". one_camera: both frames must have the
+        same size.
+        """
+        # The reference is the estimator's target. Its flow leads from the target to the source;
+        # topics say the motion from first (previous, left) to second (current, right).
+        backwards = reference in LATER
+        target, source = (pair.second, pair.first) if backwards else (pair.first, pair.second)
+        encoded = self._encode(target), self._encode(source)
+        if None in encoded or (one_camera and not self._comparable(*encoded)):
+            return None
+        try:
+            result = self._estimator.match(*encoded)
+        except self._void as error:
+            self._log.non_finite(str(error))
+            return None
+        flow = np.negative(result.flow) if backwards else result.flow
+        if not (np.isfinite(flow).all() and np.isfinite(result.confidence).all()):
+            self._log.non_finite("the flow has values that are not finite")
+            return None
+        return FlowAnswer(flow, result, target)
+
+    def _encode(self, frame: Frame) -> Any:
+        """None where the frame holds no usable image; told once, though it is in two pairs."""
+        if frame.unusable:
+            return None
+        try:
+            return frame.encoded(self._estimator.encode)
+        except ImageError as error:
+            self._log.refuse(frame.topic, str(error))
+            return None
+
+    def _comparable(self, target: Any, source: Any) -> bool:
+        """Compressed images show their size only here; one camera must not change it in a pair."""
+        if target.size == source.size:
+            return True
+        self._counters.add("resolution_changes")
+        self._log.event(
+            "resolution", f"image size changed between {source.size} and {target.size}"
+        )
+        return False

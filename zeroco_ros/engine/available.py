@@ -1,0 +1,81 @@
+"""What this machine can run engines with: libraries and a GPU; each absence is one phrase."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import NamedTuple
+
+from zeroco_ros.errors import BackendError
+
+PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
+_NAMES = {"cuda": "CUDAExecutionProvider", "tensorrt": "TensorrtExecutionProvider"}
+_GPU_FILES = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/dxg")  # desktop, Jetson, WSL
+
+
+class Absence(NamedTuple):
+    """What is not there, and what to do about it, each a phrase."""
+
+    what: str
+    remedy: str
+
+
+def onnx_absence() -> Absence | None:
+    """Why ONNX Runtime cannot run here, None where it can."""
+    try:
+        importlib.import_module("onnxruntime")
+    except Exception as error:  # a broken installation raises more than ImportError
+        return Absence(
+            f"onnxruntime cannot be imported ({error})",
+            "install it with 'python3 -m pip install onnxruntime' (onnxruntime-gpu on a GPU)",
+        )
+    return None
+
+
+def tensorrt_absence() -> Absence | None:
+    """Why native TensorRT cannot run here, None where it can."""
+    try:
+        importlib.import_module("tensorrt")
+    except Exception as error:  # a broken installation raises more than ImportError
+        return Absence(
+            f"tensorrt cannot be imported ({error})",
+            "install it with 'python3 -m pip install tensorrt' (a Jetson has it from JetPack)",
+        )
+    import torch
+
+    if not torch.cuda.is_available():
+        return Absence(
+            "PyTorch sees no GPU", "install a PyTorch with CUDA on a machine with a GPU"
+        )
+    return None
+
+
+def choose_provider(provider: str, device: str) -> str:
+    """ONNX Runtime's provider for the options given: "cpu", "cuda" or "tensorrt".
+
+    "auto" is CUDA where ONNX Runtime and the machine have it and the device is not "cpu"; the
+    TensorRT provider, which builds for minutes, is taken only by its name. Raises BackendError
+    where a provider that is named, or the device "cuda", is not there.
+    """
+    onnxruntime = importlib.import_module("onnxruntime")
+    offered = onnxruntime.get_available_providers()
+    if provider == "auto":
+        if device == "cpu" or (device == "auto" and not (_NAMES["cuda"] in offered and has_gpu())):
+            return "cpu"
+        provider = "cuda"
+    if provider == "cpu":
+        return provider
+    lack = "" if has_gpu() else "this machine has no NVIDIA GPU"
+    if _NAMES[provider] not in offered:
+        lack = f"onnxruntime {onnxruntime.__version__} has no {_NAMES[provider]}"
+    if lack:
+        raise BackendError(
+            f"provider '{provider}' is not available ({lack}; it has {', '.join(offered)}): "
+            "install onnxruntime-gpu on a machine with a GPU, or use provider and device 'cpu'"
+        )
+    return provider
+
+
+def has_gpu() -> bool:
+    """Whether there is an NVIDIA GPU, whatever PyTorch was built for."""
+    return any(Path(name).exists() for name in _GPU_FILES)

@@ -1,0 +1,285 @@
+"""Opening a network on the backend that is asked for, or on the best one that is there.
+
+Nodes and commands open networks through `open_flow` only, so that one set of options (`backend`,
+`engine`, `provider`, ...) means the same everywhere and every choice says why it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from zeroco_ros.croco.checkpoint import load_croco
+from zeroco_ros.engine.available import (
+    PROVIDERS,
+    choose_provider,
+    onnx_absence,
+    tensorrt_absence,
+)
+from zeroco_ros.engine.failures import enough_memory
+from zeroco_ros.engine.onnx_backend import OnnxBackend
+from zeroco_ros.engine.torch_backend import (
+    DEVICES,
+    PRECISIONS,
+    TorchBackend,
+    resolve_device,
+)
+from zeroco_ros.errors import BackendError, ConfigError
+from zeroco_ros.estimate.config import FlowConfig, preset
+from zeroco_ros.estimate.engine_checks import EngineRefusedError, check_origin, check_parity
+from zeroco_ros.estimate.exported import OpenEngine, engine_of
+from zeroco_ros.estimate.flow import FlowEstimator
+from zeroco_ros.estimate.parity import Parity
+from zeroco_ros.weights import resolve
+
+BACKENDS = ("auto", "torch", "onnx", "tensorrt")
+# In the order of preference, where an engine is given.
+_ORDER = {
+    "auto": ("tensorrt", "onnx", "torch"),
+    "tensorrt": ("tensorrt", "torch"),
+    "onnx": ("onnx", "torch"),
+    "torch": ("torch",),
+}
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """What runs a network, and on what. Raises ConfigError for a value that is none of those.
+
+    backend: "torch", "onnx" (an exported engine in ONNX Runtime), "tensorrt" (the same, built for
+    this GPU), or "auto": the best that is there.
+    weights: the name of shipped weights or a model file; None: those of the engine, else the
+    shipped "default". With an engine they must be those that it was exported from.
+    engine: folder of `zeroco export`; None: no engine.
+    device: "auto", "cpu" or "cuda". precision: "auto" (the configuration's, else what is fast on
+    the device), "fp32", "bf16" or "fp16"; an engine has the precision that it was exported with.
+    provider: of ONNX Runtime: "auto", "cpu", "cuda" or "tensorrt".
+    threads: CPU threads, None leaves them to the library.
+    build: build what TensorRT needs where it is not in the cache, which takes minutes.
+    check: pass the engine through the parity gate (`estimate.parity`) before it is trusted.
+    fallback: let PyTorch serve where the engine is refused, instead of raising.
+    """
+
+    backend: str = "auto"
+    weights: str | Path | None = None
+    engine: str | Path | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    provider: str = "auto"
+    threads: int | None = None
+    build: bool = False
+    check: bool = False
+    fallback: bool = False
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "backend": BACKENDS,
+            "device": DEVICES,
+            "precision": PRECISIONS,
+            "provider": PROVIDERS,
+        }
+        for name, values in allowed.items():
+            if getattr(self, name) not in values:
+                given = getattr(self, name)
+                raise ConfigError(f"unknown {name} {given!r}: use one of {', '.join(values)}")
+        if self.engine is None and self.backend in ("onnx", "tensorrt"):
+            raise ConfigError(
+                f"backend '{self.backend}' runs an engine and none is given: make one with "
+                "'zeroco export -o FOLDER' and give its folder, or use backend 'torch' or 'auto'"
+            )
+
+
+@dataclass(frozen=True)
+class RunningFlow:
+    """A flow estimator, what runs it and why.
+
+    backend: "torch", "onnx" or "tensorrt"; device: "cpu" or "cuda"; precision: "fp32", "bf16" or
+    "fp16". model: the weights' file name; sha256: of it, in hex. engine: its folder, "" without
+    one. reason: why this backend, in one phrase. parity: the gate's verdict, None where it was not
+    asked. refused: why the engine that was given does not serve, "" where all is well.
+    license_note: set where the use of the weights is restricted.
+    """
+
+    estimator: FlowEstimator
+    backend: str
+    device: str
+    precision: str
+    model: str
+    sha256: str
+    engine: str
+    reason: str
+    parity: Parity | None = None
+    refused: str = ""
+    license_note: str | None = None
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """All of it in words, for diagnostics and reports; "" where something does not apply."""
+        parity = "" if self.parity is None else "passed" if self.parity.passed else "failed"
+        return {
+            "backend": self.backend,
+            "backend reason": self.reason,
+            "device": self.device,
+            "precision": self.precision,
+            "model": self.model,
+            "model sha256": self.sha256,
+            "head": self.estimator.config.head,
+            "engine": self.engine,
+            "parity": parity,
+            "engine refused": self.refused,
+        }
+
+
+def open_flow(
+    config: FlowConfig | str = "default",
+    options: NetworkOptions | None = None,
+    *,
+    progress: Progress = lambda line: None,
+) -> RunningFlow:
+    """Open a flow estimator on the backend that the options name, or on the best one.
+
+    With an engine, `auto` is TensorRT where it, a GPU and a built engine are there (or building is
+    allowed), else ONNX Runtime, else PyTorch; without one it is PyTorch. progress: called with a
+    line per step that takes long; an exception that it raises ends the opening.
+    Raises BackendError for what is not there or refused, ConfigError for options that do not go
+    together, WeightsError for a model file that cannot be used.
+    """
+    config = preset(config) if isinstance(config, str) else config
+    options = options or NetworkOptions()
+    absent: list[str] = []
+    refused: list[str] = []
+    for name in _ORDER["torch" if options.engine is None else options.backend]:
+        found = _attempt(name, config, options, progress, absent, refused)
+        if found is not None:
+            reason = f"{name}: {_why(name, options, absent, refused)}"
+            return replace(found, reason=reason, refused="; ".join(refused))
+    raise AssertionError("the last backend is PyTorch, which serves or raises")
+
+
+class _AbsentError(Exception):
+    """This backend cannot run here, or not this configuration: the next one may."""
+
+    def __init__(self, what: str, remedy: str = "") -> None:
+        super().__init__(f"{what}: {remedy}" if remedy else what)
+        self.what = what
+
+
+def _attempt(
+    name: str,
+    config: FlowConfig,
+    options: NetworkOptions,
+    progress: Progress,
+    absent: list[str],
+    refused: list[str],
+) -> RunningFlow | None:
+    """One backend; None where the next one is to be tried, with the reason in one of the lists."""
+    try:
+        if name == "torch":
+            return _open_torch(config, options)
+        return _open_engine(name, config, options, progress)
+    except _AbsentError as error:
+        if options.backend != "auto":
+            text = f"backend '{name}': {error}; or use backend 'auto' or 'torch'"
+            raise BackendError(text) from None
+        absent.append(error.what)
+    except EngineRefusedError as error:
+        if not options.fallback:
+            raise
+        refused.append(str(error))
+    return None
+
+
+def _open_torch(config: FlowConfig, options: NetworkOptions) -> RunningFlow:
+    path = resolve("default" if options.weights is None else options.weights)
+    device = resolve_device(options.device)
+    precision = _precision(config, options)
+    with enough_memory(f"the network of '{path.name}'", path.stat().st_size, device):
+        loaded = load_croco(path)
+        backend = TorchBackend(loaded.model, device, precision, options.threads)
+        estimator = FlowEstimator.from_backend(backend, config, metadata=loaded.metadata)
+    return RunningFlow(
+        estimator,
+        "torch",
+        backend.device,
+        backend.precision,
+        path.name,
+        loaded.sha256,
+        engine="",
+        reason="",
+        license_note=loaded.license_note,
+    )
+
+
+def _open_engine(
+    name: str, config: FlowConfig, options: NetworkOptions, progress: Progress
+) -> RunningFlow:
+    """Raises _AbsentError where this cannot run here, EngineRefusedError where it must not."""
+    _require(name, options)
+    assert options.engine is not None
+    folder = Path(options.engine)
+    try:
+        size = check_origin(folder, config, options.weights, _precision(config, options))
+        with enough_memory(f"engine '{folder}'", size, "cpu"):
+            engine = _opened(name, folder, config, options)
+            parity = None
+            if options.check:
+                progress(f"comparing engine '{folder}' with PyTorch in float32")
+                parity = check_parity(folder, engine.backend, config, options.weights)
+    except ConfigError as error:  # an option that no engine has, or not this one
+        raise _AbsentError(str(error)) from error
+    backend, weights = engine.backend, engine.backend.manifest.weights
+    return RunningFlow(
+        engine.estimator(),
+        name,
+        backend.device,
+        backend.precision,
+        weights.name,
+        weights.sha256,
+        engine=str(folder),
+        reason="",
+        parity=parity,
+        license_note=weights.license_note,
+    )
+
+
+def _require(name: str, options: NetworkOptions) -> None:
+    """Raise _AbsentError where the backend's library, or its GPU, is not there."""
+    if name == "tensorrt" and options.device == "cpu":
+        raise _AbsentError("TensorRT does not run on device 'cpu'")
+    absence = tensorrt_absence() if name == "tensorrt" else onnx_absence()
+    if absence is not None:
+        raise _AbsentError(*absence)
+
+
+def _opened(name: str, folder: Path, config: FlowConfig, options: NetworkOptions) -> OpenEngine:
+    """The engine, running. Raises EngineRefusedError where its files are not what they should be,
+    _AbsentError where there is none for this GPU, ConfigError for what no engine can do.
+    """
+    if name == "tensorrt":
+        raise _AbsentError("native TensorRT is not implemented yet")
+    try:
+        provider = choose_provider(options.provider, options.device)
+    except BackendError as error:
+        raise _AbsentError(str(error)) from error
+    try:
+        return engine_of(OnnxBackend(folder, provider, options.threads), config)
+    except BackendError as error:
+        text = str(error) if str(folder) in str(error) else f"engine '{folder}': {error}"
+        raise EngineRefusedError(text) from error
+
+
+def _precision(config: FlowConfig, options: NetworkOptions) -> str:
+    return config.precision if options.precision == "auto" else options.precision
+
+
+def _why(name: str, options: NetworkOptions, absent: list[str], refused: list[str]) -> str:
+    """Why this backend, in one phrase."""
+    if refused:
+        return ", ".join(["the engine is refused", *absent])
+    if options.backend == name:
+        return "asked for"
+    if options.engine is None:
+        return "no engine is given"
+    return ", ".join(["engine given", *absent])

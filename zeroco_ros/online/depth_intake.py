@@ -116,9 +116,9 @@ class DepthIntake:
         while self._waiting:
             try:
                 done = self._ready(self._waiting[0])
-            except Exception:  # told by the caller; it must not come again with every message
-                self._drop(1)
-                raise
+            except Exception as error:  # its own affair: the images after it go on
+                self._log.failed(self._topic, error)
+                done = True
             if not done:
                 return
             self._waiting.popleft()

@@ -53,8 +53,8 @@ class FlowStep:
         # topics say the motion from first (previous, left) to second (current, right).
         backwards = reference in LATER
         target, source = (pair.second, pair.first) if backwards else (pair.first, pair.second)
-        encoded = self._encode(target), self._encode(source)
-        if None in encoded or (one_camera and not self._comparable(*encoded)):
+        encoded = self._encoded(target, source)
+        if encoded is None or (one_camera and not self._comparable(*encoded)):
             return None
         try:
             result = self._estimator.match(*encoded)
@@ -67,14 +67,15 @@ class FlowStep:
             return None
         return FlowAnswer(flow, result, target)
 
-    def _encode(self, frame: Frame) -> Any:
-        """None where the frame holds no usable image; told once, though it is in two pairs."""
-        if frame.unusable:
+    def _encoded(self, *frames: Frame) -> list[Any] | None:
+        """Encode all, or return None, counted once, where one of them holds no usable image."""
+        if any(frame.unusable for frame in frames):  # refused before, in another pair
+            self._counters.add("unpaired")
             return None
         try:
-            return frame.encoded(self._estimator.encode)
+            return [frame.encoded(self._estimator.encode) for frame in frames]
         except ImageError as error:
-            self._log.refuse(frame.topic, str(error))
+            self._log.refuse(next(f.topic for f in frames if f.unusable), str(error))
             return None
 
     def _comparable(self, target: Any, source: Any) -> bool:
@@ -82,6 +83,7 @@ class FlowStep:
         if target.size == source.size:
             return True
         self._counters.add("resolution_changes")
+        self._counters.add("unpaired")
         self._log.event(
             "resolution", f"image size changed between {source.size} and {target.size}"
         )

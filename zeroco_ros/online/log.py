@@ -16,6 +16,9 @@ class Log(Protocol):
     def event(self, kind: EventKind, text: str) -> None:
         """The stream jumped, paused, lost its clock or changed its resolution."""
 
+    def failed(self, where: str, error: BaseException) -> None:
+        """Something unexpected was raised and cost an image."""
+
     def note(self, key: str, text: str) -> None:
         """One line for information; key: what it is about."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
+from zeroco_ros.ros.diagnostics_table import MODEL
 from zeroco_ros.ros.metrics import Metrics
 
 Complaint = tuple[bytes, str]  # level and reason
@@ -23,7 +24,8 @@ class Condition:
     cameras: the topics among them that bring images.
     listening_for: seconds since the inputs were subscribed, None while nobody wants them.
     wanted: outputs that somebody listens to.
-    queue: items that wait. model: device, precision, name, sha256; empty while unconfigured.
+    queue: items that wait for the worker. waiting: all items in the node, also those worked on.
+    model: keys of diagnostics_table.MODEL; empty while unconfigured.
     complaints: what else is wrong while it is active. facts: what else it shows.
     """
 
@@ -37,6 +39,7 @@ class Condition:
     listening_for: float | None
     wanted: Collection[str]
     queue: int
+    waiting: int
     model: Mapping[str, str]
     complaints: Sequence[Complaint] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -136,11 +139,9 @@ class DiagnosticsTopic:
             "latency median (ms)": milliseconds[0],
             "latency 95 % (ms)": milliseconds[1],
             "queue": str(condition.queue),
+            "waiting": str(condition.waiting),
             **{name: str(count) for name, count in metrics.counts().items()},
-            "device": condition.model.get("device", ""),
-            "precision": condition.model.get("precision", ""),
-            "model": condition.model.get("name", ""),
-            "model sha256": condition.model.get("sha256", ""),
+            **{name: condition.model.get(name, "") for name in MODEL},
             **condition.facts,
             "last error": metrics.last_error,
         }

@@ -9,8 +9,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 
 from zeroco_ros.errors import ImageError
-from zeroco_ros.ros import qos
 from zeroco_ros.online.frames import Frame
+from zeroco_ros.ros import qos
 from zeroco_ros.ros.journal import Journal
 
 
@@ -104,3 +104,5 @@ class ImageTopic(InputTopic):
             self._hand_on(frame, shape)
         except ImageError as error:
             self._journal.refuse(self.topic, str(error))
+        except Exception as error:
+            self._journal.failed(self.topic, error)

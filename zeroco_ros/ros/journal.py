@@ -75,9 +75,16 @@ class Journal:
         self._metrics.add("non_finite")
         self.error("non_finite", f"result dropped: {reason}")
 
+    def failed(self, where: str, error: BaseException) -> None:
+        """Something unexpected was raised and cost an image; the stream goes on."""
+        self._tell("failed", where, error)
+
     def fault(self, where: str, error: BaseException) -> None:
-        """Something unexpected was raised; the stream goes on."""
-        self._metrics.add("failed")
+        """Something unexpected was raised and cost no image; the node goes on."""
+        self._tell("faults", where, error)
+
+    def _tell(self, counter: str, where: str, error: BaseException) -> None:
+        self._metrics.add(counter)
         lines = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         self._logger.debug(lines)
         self.error(f"fault {where}", f"{where}: {type(error).__name__}: {error}")

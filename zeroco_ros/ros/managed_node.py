@@ -8,7 +8,7 @@ a configured node consists of is its `Pipeline`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from rclpy.clock import Clock, ClockType
@@ -18,7 +18,7 @@ from zeroco_ros.errors import ZerocoError
 from zeroco_ros.ros.autostart import Autostart
 from zeroco_ros.ros.diagnostics import Condition, DiagnosticsTopic
 from zeroco_ros.ros.journal import Journal
-from zeroco_ros.ros.metrics import COUNTERS, Metrics
+from zeroco_ros.ros.metrics import COUNTERS, ENDS, Metrics
 from zeroco_ros.ros.model import free_memory
 from zeroco_ros.ros.parameter_server import ParameterServer
 from zeroco_ros.ros.parameter_table import ParameterTable
@@ -60,7 +60,8 @@ def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
 class ManagedNode(LifecycleNode):
     """See the module. Raises ConfigError when a parameter given at start is not allowed.
 
-    A node names its TASK (diagnostics show it), its parameter TABLE and its COUNTERS, and builds
+    A node names its TASK (diagnostics show it), its parameter TABLE, its COUNTERS with what they
+    count, and of those its ENDS: with temporal pairs `in` is their sum and what waits. It builds
     its pipeline.
 
     state: the lifecycle label. finished: shut down, nothing is left to spin for. loading: inside
@@ -69,7 +70,8 @@ class ManagedNode(LifecycleNode):
 
     TASK: ClassVar[str]
     TABLE: ClassVar[ParameterTable]
-    COUNTERS: ClassVar[tuple[str, ...]] = COUNTERS
+    COUNTERS: ClassVar[Mapping[str, str]] = COUNTERS
+    ENDS: ClassVar[tuple[str, ...]] = ENDS
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
@@ -200,6 +202,7 @@ class ManagedNode(LifecycleNode):
                 listening_for=pipeline.listening_for if pipeline else None,
                 wanted=pipeline.wanted if pipeline else (),
                 queue=pipeline.queue if pipeline else 0,
+                waiting=pipeline.waiting if pipeline else 0,
                 model=pipeline.model.facts if pipeline else {},
                 complaints=pipeline.complaints() if pipeline else (),
                 facts=pipeline.facts() if pipeline else {},

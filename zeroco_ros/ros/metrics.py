@@ -8,27 +8,35 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from statistics import median
 
-COUNTERS = (
-    "in",
-    "out",
-    "paired",
-    "started",
-    "dropped",
-    "gaps",
-    "out_of_order",
-    "duplicates",
-    "too_close",
-    "jumps",
-    "resolution_changes",
-    "zero_stamps",
-    "refused",
-    "non_finite",
-    "failed",
-    "incompatible_qos",
-)
+# Every counter and what it counts. Each image ends in exactly one of those in ENDS, or waits.
+COUNTERS: Mapping[str, str] = {
+    "in": "image messages received",
+    "out": "results published",
+    "paired": "images that completed a pair (depth: that follow another one)",
+    "started": "images that a stream began with: the first, and after a gap, a jump, a new size",
+    "dropped": "pairs (depth: images) replaced by a newer one while they waited, or given up when "
+    "the node stopped listening",
+    "gaps": "restarts because two images were more than `max_dt` apart",
+    "out_of_order": "images dropped: a little older than the one before",
+    "duplicates": "images dropped: the same stamp as the one before",
+    "too_close": "images dropped: less than `min_dt` after their partner",
+    "jumps": "restarts because the stamps went back (a bag loop, a simulator's reset)",
+    "resolution_changes": "restarts because the image size changed",
+    "zero_stamps": "images stamped zero (kept, in order of arrival)",
+    "refused": "images dropped: encoding, size or data that cannot be used",
+    "unpaired": "pairs given up: the partner is of another size, or was refused",
+    "unwanted": "pairs (depth: images) not worked on: the last subscriber had left",
+    "non_finite": "results dropped: not finite",
+    "failed": "pairs or images lost to an unexpected error",
+    "faults": "unexpected errors that cost no image",
+    "incompatible_qos": "publishers and subscribers whose quality of service does not fit",
+}
+# What becomes of an image in the end; `started` too where an image alone gives no result.
+ENDS = ("out", "dropped", "out_of_order", "duplicates", "too_close", "refused", "unpaired")
+ENDS += ("unwanted", "non_finite", "failed")
 
 Clock = Callable[[], float]
 CountSource = Callable[[], Mapping[str, int]]
@@ -94,7 +102,7 @@ class Metrics:
 
     def __init__(
         self,
-        counters: Sequence[str] = COUNTERS,
+        counters: Iterable[str] = COUNTERS,
         *,
         recent: float = 10.0,
         clock: Clock = time.monotonic,

@@ -42,8 +42,8 @@ class RunningModel(Generic[Estimator]):
         return {
             "device": self.device,
             "precision": self.precision,
-            "name": self.name,
-            "sha256": self.sha256,
+            "model": self.name,
+            "model sha256": self.sha256,
         }
 
     @property

@@ -68,9 +68,10 @@ class Pipeline(ABC, Generic[Item]):
         self._journal = journal
         self._metrics = metrics
         self._listening_since: float | None = None
-        self._submitted = self._begun = 0
         self._worker: LatestWorker[Item] = LatestWorker(
-            self._work, on_error=lambda error: journal.fault(task, error), name=task
+            lambda item: self._job(item),
+            on_error=lambda error: journal.failed(task, error),
+            name=task,
         )
 
     def _outfit(self, source: Input, outputs: Outputs, job: Callable[[Item], None]) -> None:
@@ -147,7 +148,12 @@ class Pipeline(ABC, Generic[Item]):
     @property
     def queue(self) -> int:
         """Items that wait for the worker: 0 or 1."""
-        return max(0, self._submitted - self._begun - self._worker.dropped)
+        return self._worker.waiting
+
+    @property
+    def waiting(self) -> int:
+        """Items that are in the node: waiting for the worker or worked on."""
+        return self._worker.pending
 
     def _listen(self, wanted: bool) -> None:
         if wanted == (self._listening_since is not None):
@@ -162,12 +168,7 @@ class Pipeline(ABC, Generic[Item]):
         self._listening_since = time.monotonic() if wanted else None
 
     def _submit(self, item: Item) -> None:
-        self._submitted += 1
         self._worker.submit(item)
-
-    def _work(self, item: Item) -> None:
-        self._begun += 1
-        self._job(item)
 
     def _counts(self) -> dict[str, int]:
         counts = self._input.counts()

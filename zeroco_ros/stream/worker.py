@@ -52,6 +52,17 @@ class LatestWorker(Generic[Item]):
         return self._failed
 
     @property
+    def waiting(self) -> int:
+        """Items that wait: 0 or 1."""
+        return len(self._slot)
+
+    @property
+    def pending(self) -> int:
+        """Items that wait or are worked on: 0 to 2."""
+        with self._wake:
+            return len(self._slot) + self._busy
+
+    @property
     def running(self) -> bool:
         """True between start and stop."""
         return self._thread is not None

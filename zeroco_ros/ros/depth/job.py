@@ -32,9 +32,12 @@ class DepthJob(Job):
     def __call__(self, item: DepthItem) -> None:
         """Nothing is computed when nobody listens any more."""
         if not self._outputs.wanted():
+            self._metrics.add("unwanted")
             return
         result = self._step(item)
         if result is None:
             return
         if self._outputs.publish_depth(result, item, float(self._values()["max_depth"])):
             self._metrics.published(item.frame.arrival)
+        else:
+            self._metrics.add("unwanted")

@@ -132,10 +132,12 @@ class SynchronizedInput(PairedInput):
             guard.clear()
 
     def counts(self) -> dict[str, int]:
-        """The counters of both sides together, and the pairs."""
+        """The counters of both sides together, the pairs, and the images that are in none."""
         left, right = (guard.counts() for guard in self._guards)
         counts = {name: left[name] + right[name] for name in left}
-        return {**counts, "paired": self._synchronizer.pairs, "started": 0}
+        pairs = self._synchronizer.pairs
+        unmatched = counts["paired"] + counts["started"] - 2 * pairs
+        return {**counts, "paired": pairs, "started": 0, "unmatched": unmatched}
 
     def _push(self, side: int, frame: Frame, shape: Any) -> None:
         verdict = self._guards[side].see(frame.stamp)

@@ -28,6 +28,7 @@ class FlowJob(Job):
     def __call__(self, pair: FramePair) -> None:
         """Nothing is computed when nobody listens any more."""
         if not self._outputs.wanted():
+            self._metrics.add("unwanted")
             return
         values = self._values()
         one_camera = values["pairing"] != "synchronized"
@@ -36,3 +37,5 @@ class FlowJob(Job):
             return
         if self._outputs.publish_flow(answer.flow, answer.result, answer.reference.header):
             self._metrics.published(pair.second.arrival)
+        else:
+            self._metrics.add("unwanted")

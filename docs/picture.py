@@ -22,8 +22,8 @@ from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.demo.depth_pictures import depth_outcomes, depth_panels
 from zeroco_ros.demo.pictures import Outcome, color_scale, outcomes
 from zeroco_ros.demo.run import INPUT_BAG, OUTPUT_BAG
-from zeroco_ros.demo.source import CameraSource, find_camera
-from zeroco_ros.demo.truth import find_depth
+from zeroco_ros.evaluation.bag_camera import CameraSource, find_camera
+from zeroco_ros.evaluation.bag_truth import find_depth
 from zeroco_ros.media.animation import write_animation
 from zeroco_ros.media.color import typical_magnitude
 from zeroco_ros.media.depth_color import typical_range

@@ -14,8 +14,8 @@ from zeroco_ros.demo.depth_scoring import depth_facts, score_depth
 from zeroco_ros.demo.gallery import gallery, view_at
 from zeroco_ros.demo.moving import moving_pixels
 from zeroco_ros.demo.quads import look
-from zeroco_ros.demo.source import find_camera
 from zeroco_ros.demo.synthetic import DEPTH_TOPIC, FLOW_TOPIC, write_synthetic_bag
+from zeroco_ros.evaluation.bag_camera import find_camera
 
 FRAMES, SIZE = 4, (120, 160)
 

@@ -19,8 +19,8 @@ from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.bag.writer import BagWriter
 from zeroco_ros.demo.nodes import NAMESPACE, NodeSpec
 from zeroco_ros.demo.session import INPUT, Session
-from zeroco_ros.demo.source import find_camera
 from zeroco_ros.demo.synthetic import write_synthetic_bag
+from zeroco_ros.evaluation.bag_camera import find_camera
 
 FRAMES = 4
 SPEC = NodeSpec("late_node", "nowhere", ("depth",), {"camera_info": "sensor_msgs/msg/CameraInfo"})

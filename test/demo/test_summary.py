@@ -15,8 +15,8 @@ from zeroco_ros.demo.depth_scoring import DepthFacts, DepthScore
 from zeroco_ros.demo.node_run import NodeRun
 from zeroco_ros.demo.nodes import DEPTH
 from zeroco_ros.demo.session import Record
-from zeroco_ros.demo.source import CameraSource
 from zeroco_ros.demo.summary import DepthFound, Summary
+from zeroco_ros.evaluation.bag_camera import CameraSource
 
 STAMPS = tuple(range(10**9, 11 * 10**9, 10**9))
 HEADERS = tuple(Header(stamp, "eye") for stamp in STAMPS)

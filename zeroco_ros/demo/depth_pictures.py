@@ -17,8 +17,8 @@ from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.demo.nodes import DEPTH
 from zeroco_ros.demo.pictures import ANIMATED, PANEL_WIDTH, STILLS, answers, count_answers
 from zeroco_ros.demo.scoring import ByStamp, Frames
-from zeroco_ros.demo.source import CameraSource
-from zeroco_ros.demo.truth import meters
+from zeroco_ros.evaluation.bag_camera import CameraSource
+from zeroco_ros.evaluation.bag_truth import meters
 from zeroco_ros.media.animation import write_animation
 from zeroco_ros.media.depth_color import DepthRange, typical_range
 from zeroco_ros.media.depth_panels import depth_panel, depth_row

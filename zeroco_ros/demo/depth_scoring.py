@@ -15,8 +15,8 @@ from zeroco_ros.demo.moving import Mask, moving_pixels
 from zeroco_ros.demo.nodes import DEPTH
 from zeroco_ros.demo.pictures import answers
 from zeroco_ros.demo.scoring import LEAST, ByStamp
-from zeroco_ros.demo.source import CameraSource
-from zeroco_ros.demo.truth import true_depth
+from zeroco_ros.evaluation.bag_camera import CameraSource
+from zeroco_ros.evaluation.bag_truth import true_depth
 from zeroco_ros.evaluation.depth_metrics import (
     FrameScore,
     depth_errors,

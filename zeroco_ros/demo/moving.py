@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.bag.reader import BagReader
-from zeroco_ros.demo.source import CameraSource
-from zeroco_ros.demo.truth import TruthSource, true_flow
+from zeroco_ros.evaluation.bag_camera import CameraSource
+from zeroco_ros.evaluation.bag_truth import TruthSource, true_flow
 
 Mask = npt.NDArray[np.bool_]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from zeroco_ros.demo.nodes import NodeSpec
 from zeroco_ros.demo.session import UNANSWERED, Record
-from zeroco_ros.demo.source import CameraSource
+from zeroco_ros.evaluation.bag_camera import CameraSource
 
 ENOUGH = 0.98  # share of the possible answers below which the run has failed
 

@@ -15,7 +15,7 @@ from zeroco_ros.bag.images import decode_image, header_stamp
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.demo.nodes import FLOW, NodeSpec
 from zeroco_ros.demo.scoring import Frames
-from zeroco_ros.demo.source import CameraSource
+from zeroco_ros.evaluation.bag_camera import CameraSource
 from zeroco_ros.media.animation import write_animation
 from zeroco_ros.media.color import typical_magnitude
 from zeroco_ros.media.images import write_image

@@ -22,11 +22,11 @@ from zeroco_ros.demo.nodes import DEPTH, FLOW, NodeSpec
 from zeroco_ros.demo.pictures import draw
 from zeroco_ros.demo.scoring import brightness_change, score
 from zeroco_ros.demo.session import INPUT, INPUT_INFO, INPUT_POSE, Session
-from zeroco_ros.demo.source import CameraSource, find_camera
 from zeroco_ros.demo.summary import DepthFound, FlowFound, Summary
 from zeroco_ros.demo.synthetic import FRAMES, SIZE, write_synthetic_bag
-from zeroco_ros.demo.truth import TruthSource, find_depth, find_truth
 from zeroco_ros.errors import ConfigError
+from zeroco_ros.evaluation.bag_camera import CameraSource, find_camera
+from zeroco_ros.evaluation.bag_truth import TruthSource, find_depth, find_truth
 
 INPUT_BAG, OUTPUT_BAG = "input_bag", "output_bag"
 # The player may be slow, and poses that lie between frames come with the next one.

@@ -14,8 +14,8 @@ from tqdm import tqdm
 from zeroco_ros.bag.images import decode_image, header_stamp
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.demo.nodes import FLOW
-from zeroco_ros.demo.source import CameraSource
-from zeroco_ros.demo.truth import TruthSource, true_flow
+from zeroco_ros.evaluation.bag_camera import CameraSource
+from zeroco_ros.evaluation.bag_truth import TruthSource, true_flow
 from zeroco_ros.evaluation.methods import make_method
 from zeroco_ros.evaluation.metrics import PairScore, SetScore, score_pair, score_set
 from zeroco_ros.evaluation.protocols import leads_inside

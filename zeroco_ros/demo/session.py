@@ -31,8 +31,8 @@ from zeroco_ros.bag.records import BagMessage, OfferedQos, Topic
 from zeroco_ros.bag.writer import BagWriter
 from zeroco_ros.demo.node_process import NodeProcess
 from zeroco_ros.demo.nodes import NAMESPACE, NodeSpec
-from zeroco_ros.demo.source import CameraSource
 from zeroco_ros.errors import BackendError
+from zeroco_ros.evaluation.bag_camera import CameraSource
 from zeroco_ros.ros.bag_player import TopicSink, player_node
 from zeroco_ros.ros.recorder import Received, Spinner, TopicRecorder
 

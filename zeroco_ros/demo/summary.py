@@ -9,7 +9,7 @@ from typing import Any
 
 from zeroco_ros.demo.depth_scoring import DepthFacts, DepthScore
 from zeroco_ros.demo.node_run import NodeRun, Row
-from zeroco_ros.demo.source import CameraSource
+from zeroco_ros.evaluation.bag_camera import CameraSource
 from zeroco_ros.evaluation.metrics import SetScore
 from zeroco_ros.media.atomic import atomic_write
 

@@ -15,7 +15,7 @@ from zeroco_ros.bag.camera_topics import best_match
 from zeroco_ros.bag.geometry_records import POSE_STAMPED, camera_info, pose
 from zeroco_ros.bag.images import IMAGE, decode_image, header_stamp
 from zeroco_ros.bag.reader import BagReader
-from zeroco_ros.demo.source import CameraSource
+from zeroco_ros.evaluation.bag_camera import CameraSource
 
 Flow = npt.NDArray[np.float32]
 
@@ -160,7 +160,7 @@ def flow_from_geometry(K: npt.NDArray[np.float64], now: _Shot, before: _Shot) ->
     height, width = now.depth.shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float64)
     rays = np.stack([(x - K[0, 2]) / K[0, 0], (y - K[1, 2]) / K[1, 1], np.ones_like(x)], axis=-1)
-    points = rays * now.depth[..., None]
+    points: npt.NDArray[np.floating] = rays * now.depth[..., None]
     motion = np.linalg.inv(before.c2w) @ now.c2w
     points = points @ motion[:3, :3].T + motion[:3, 3]
     depth = points[..., 2]

@@ -11,10 +11,10 @@ from zeroco_ros.bag.camera_topics import best_match
 from zeroco_ros.bag.images import decode_image, header_stamp
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.bag.writer import BagWriter
-from zeroco_ros.demo.source import find_camera
 from zeroco_ros.demo.synthetic import DEPTH_TOPIC, FLOW_TOPIC, IMAGE_TOPIC, write_synthetic_bag
-from zeroco_ros.demo.truth import find_truth, true_flow
 from zeroco_ros.errors import BagError
+from zeroco_ros.evaluation.bag_camera import find_camera
+from zeroco_ros.evaluation.bag_truth import find_truth, true_flow
 
 SIZE = (96, 128)
 

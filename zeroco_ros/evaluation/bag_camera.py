@@ -1,4 +1,4 @@
-"""What of a bag the demo plays: one camera, and what is known about its frames."""
+"""One camera of a bag, and what is known about its frames."""
 
 from __future__ import annotations
 

@@ -1,0 +1,33 @@
+"""Camera resolutions by name: an engine is for one, and most cameras have a known one."""
+
+from __future__ import annotations
+
+import re
+
+from zeroco_ros.errors import ConfigError
+
+# Width and height in pixels.
+RESOLUTIONS = {
+    "qvga": (320, 240),
+    "vga": (640, 480),
+    "wvga": (752, 480),
+    "svga": (800, 600),
+    "d455": (848, 480),
+    "zed": (672, 376),
+    "720p": (1280, 720),
+    "1080p": (1920, 1080),
+}
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Width and height of "640x480" or a name in `RESOLUTIONS`; ConfigError otherwise."""
+    name = text.strip().lower()
+    if name in RESOLUTIONS:
+        return RESOLUTIONS[name]
+    match = re.fullmatch(r"(\d{2,5})x(\d{2,5})", name)
+    if match is None:
+        names = ", ".join(f"{key} ({w}x{h})" for key, (w, h) in RESOLUTIONS.items())
+        raise ConfigError(
+            f"--image is {text!r}: give WIDTHxHEIGHT in pixels, such as 640x480, or one of {names}"
+        )
+    return int(match[1]), int(match[2])

@@ -34,6 +34,8 @@ setup(
             "weights/*.md",
             "**/*.yaml",
             "estimate/parity_pairs/*.png",
+            "report/*.css",
+            "report/*.js",
         ]
     },
     data_files=[

@@ -33,11 +33,12 @@ ALLOWED: dict[str, set[str]] = {
     "training": _STUDIO,
     "online": _STUDIO,
     "ros": _STUDIO | {"stream", "bag", "online"},
+    "report": {"errors", "media", "replay"},
     "replay": _STUDIO | {"bag", "sequence", "evaluation", "online", "ros"},
     "demo": _STUDIO | {"stream", "bag", "ros", "evaluation", "training", "sequence"},
     "commands": _STUDIO
     | {"stream", "bag", "ros", "evaluation", "training", "demo"}
-    | {"sequence", "replay"},
+    | {"sequence", "replay", "report"},
     "cli": {"errors", "commands", "__init__"},
 }
 # Third-party modules that only these rooms may touch: a robot without them imports the rest.
@@ -47,6 +48,7 @@ LAZY = {"tensorrt", "onnxruntime", "cv_bridge"}
 WITHOUT_TORCH = {
     "stream",
     "online",
+    "report",
     "bag",
     "media",
     "ros",

@@ -1,0 +1,5 @@
+"""What a replay found, as one HTML page, and two runs compared."""
+
+from zeroco_ros.report.page import write_report
+
+__all__ = ["write_report"]

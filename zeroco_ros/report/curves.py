@@ -1,0 +1,174 @@
+"""The section of curves: every value that a frame has, over time, for all bags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from zeroco_ros.replay.record import BagRecord, ReplayRun
+from zeroco_ros.report.axes import Scale
+from zeroco_ros.report.chart import Chart, Line, dot, legend
+from zeroco_ros.report.document import section
+from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.tracks import (
+    Track,
+    catalog,
+    columns,
+    curve,
+    figure,
+    second_labels,
+    slot,
+    time_axis,
+)
+
+STATES = {
+    "ok": "result",
+    "starting": "starting",
+    "static": "static: no motion to see depth by",
+    "rotation": "rotation only",
+    "lost": "tracking lost",
+    "none": "no result",
+}
+ROWS = 16  # bags of the strip of states
+
+
+def curves_section(run: ReplayRun) -> Markup | None:
+    """Return the curves over time, or None where no bag has frames."""
+    bags = [bag for bag in run.ok if bag.frames.stamp]
+    if not bags:
+        return None
+    span = time_axis([bag.frames.stamp[-1] - _start(bag) for bag in bags])
+    figures = []
+    for name, metric in catalog(run).items():
+        tracks = _tracks(run, bags, name)
+        if any(value is not None for track in tracks for value in track.values):
+            marked = any(track.marks for track in tracks)
+            note = "Rings are the worst frames shown below." if marked else ""
+            figures.append(curve(metric, tracks, span, note))
+    return section(
+        "curves",
+        "Over time",
+        picks([bag.name for bag in bags]) if len(bags) > 1 else None,
+        states_figure(bags, span),
+        element("div", figures, class_="pairs"),
+        note="One value per frame. Point at a curve, or use the arrow keys on it, to read values "
+        "and stamps; the line marks the same time in all of them.",
+    )
+
+
+def picks(names: Sequence[str]) -> Markup:
+    """Return the buttons that show the lines of one bag, or of all."""
+    buttons = [
+        element("button", "All bags", type="button", data_pick=-1, aria_pressed="true"),
+        *(
+            element(
+                "button",
+                element("span", class_=f"swatch s{slot(number)}", aria_hidden="true"),
+                name,
+                type="button",
+                data_pick=number,
+                aria_pressed="false",
+            )
+            for number, name in enumerate(names)
+        ),
+    ]
+    return element("div", buttons, class_="pick", role="group", aria_label="Bags shown")
+
+
+def _tracks(run: ReplayRun, bags: Sequence[BagRecord], name: str) -> list[Track]:
+    found = []
+    for number, bag in enumerate(bags):
+        values = columns(run, bag).get(name)
+        if values is None:
+            continue
+        start = _start(bag)
+        offsets = [stamp - start for stamp in bag.frames.stamp]
+        marks = [worst.frame for worst in bag.worst if worst.metric == name]
+        found.append(Track(bag.name, slot(number), number, start, offsets, values, marks))
+    return found
+
+
+def states_figure(bags: Sequence[BagRecord], span: Scale) -> Markup | None:
+    """Return a strip for each bag that shows what came of each frame, with the events on it."""
+    bags = bags[:ROWS]
+    present = [one for one in STATES if any(one in bag.frames.state for bag in bags)]
+    happened = any(bag.events for bag in bags)
+    if present == ["ok"] and not happened:
+        return None
+    height = Scale(0.0, float(len(bags)), ())
+    chart = Chart("", span, height)
+    bars, rings, lines = [], [], []
+    for number, bag in enumerate(bags):
+        row = len(bags) - 1 - number
+        bars.append(element("g", _bars(chart, bag, row), data_group=number))
+        rings.append(element("g", _rings(chart, bag, row), data_group=number))
+        lines.append(_told(bag, number, row))
+    told = ", ".join(f"{STATES[one]} {_count(bags, one)}" for one in present)
+    drawn = Chart(
+        f"State of each frame over time: {told}.",
+        span,
+        height,
+        lines,
+        shape="low",
+        under=bars,
+        over=rings,
+        x_labels=second_labels(span),
+        x_title="seconds since the first frame",
+        extra={"time": 1},
+    )
+    entries = [(f"state-{one}", f"{STATES[one]} ({_count(bags, one)})") for one in present]
+    if happened:
+        entries.append(("bad-mark", "event, see Faults and counters"))
+    return figure("State", "frames", "", legend(entries), drawn)
+
+
+def _bars(chart: Chart, bag: BagRecord, row: int) -> list[Markup]:
+    """Bars over frames of the same state; a bar ends where the next frame begins."""
+    stamps, start, bars = bag.frames.stamp, _start(bag), []
+    first = 0
+    for state, frames in groupby(bag.frames.state):
+        last = first + sum(1 for _ in frames)
+        end = stamps[last] if last < len(stamps) else stamps[-1] + _period(bag)
+        x0, top = chart.at(stamps[first] - start, row + 0.88)
+        x1, bottom = chart.at(end - start, row + 0.12)
+        bars.append(
+            element(
+                "rect",
+                x=x0,
+                y=top,
+                width=max(x1 - x0, 1.5),
+                height=bottom - top,
+                class_=f"state-{state}" if state in STATES else "state-none",
+            )
+        )
+        first = last
+    return bars
+
+
+def _rings(chart: Chart, bag: BagRecord, row: int) -> list[Markup]:
+    rings = []
+    for event in bag.events:
+        x, y = chart.at(event.stamp - _start(bag), row + 0.5)
+        rings.append(element("g", dot(x, y, "ring"), dot(x, y, "hole")))
+    return rings
+
+
+def _told(bag: BagRecord, number: int, row: int) -> Line:
+    start = _start(bag)
+    texts = [f"{bag.name}: {STATES.get(state, state)}" for state in bag.frames.state]
+    offsets = [stamp - start for stamp in bag.frames.stamp]
+    middle: list[float | None] = [row + 0.5] * len(offsets)
+    return Line(bag.name, slot(number), offsets, middle, number, start, texts, drawn=False)
+
+
+def _count(bags: Sequence[BagRecord], state: str) -> int:
+    return sum(bag.frames.state.count(state) for bag in bags)
+
+
+def _start(bag: BagRecord) -> int:
+    return bag.frames.stamp[0]
+
+
+def _period(bag: BagRecord) -> int:
+    stamps = bag.frames.stamp
+    return (stamps[-1] - stamps[0]) // max(len(stamps) - 1, 1)

@@ -1,0 +1,79 @@
+"""The report of a run: one HTML file in its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zeroco_ros.media.atomic import atomic_write
+from zeroco_ros.replay.record import ReplayRun
+from zeroco_ros.report.bags import bags_section, faults_section
+from zeroco_ros.report.calibration import calibration_section
+from zeroco_ros.report.curves import curves_section
+from zeroco_ros.report.distributions import histograms_section
+from zeroco_ros.report.document import document, header
+from zeroco_ros.report.markup import join
+from zeroco_ros.report.number_text import number
+from zeroco_ros.report.provenance import provenance_section
+from zeroco_ros.report.summary import summary_section
+from zeroco_ros.report.verdict import Verdict, of_run
+from zeroco_ros.report.worst import worst_section
+
+REPORT = "report.html"
+
+
+def write_report(folder: str | Path, verdict: Verdict | None = None) -> Path:
+    """Write report.html into a run's folder and return its path.
+
+    verdict: said on top, such as that of a threshold file; None: what the record itself tells.
+    Raises ConfigError where the folder holds no run, ImageError where it cannot be written to.
+    """
+    folder = Path(folder)
+    page = report_page(folder, ReplayRun.load(folder), verdict)
+    with atomic_write(folder / REPORT) as handle:
+        handle.write(page.encode())
+    return folder / REPORT
+
+
+def report_page(folder: Path, run: ReplayRun, verdict: Verdict | None = None) -> str:
+    """Return the page as text. folder: where the pictures of the run are."""
+    bags = run.metrics.bags
+    title = bags[0].name if len(bags) == 1 else f"{len(bags)} bags"
+    parts = [
+        ("summary", "Summary", summary_section(run)),
+        ("curves", "Over time", curves_section(run)),
+        ("calibration", "Calibration", calibration_section(run)),
+        ("distributions", "Distributions", histograms_section(run)),
+        ("worst", "Worst frames", worst_section(folder, run)),
+        ("bags", "Bags", bags_section(run)),
+        ("faults", "Faults", faults_section(run)),
+        ("configuration", "Configuration", provenance_section(run)),
+    ]
+    there = [(anchor, name, part) for anchor, name, part in parts if part is not None]
+    head = header(
+        "Replay report · zeroco_ros", title, facts(run), (verdict or of_run(run)).markup()
+    )
+    return document(
+        f"{title}: replay report",
+        head,
+        [(anchor, name) for anchor, name, _ in there],
+        join([part for _, _, part in there]),
+        f"zeroco_ros {run.metrics.versions.get('zeroco_ros', '')} · metrics.json, schema "
+        f"{run.metrics.schema} · how to read this page: docs/REPORT.md",
+    )
+
+
+def facts(run: ReplayRun) -> list[tuple[str, str]]:
+    """Return the line below the title: (value, what it counts)."""
+    frames = sum(len(bag.frames.stamp) for bag in run.ok)
+    duration = sum(bag.duration for bag in run.ok)
+    model = run.metrics.model
+    found = [
+        (str(len(run.metrics.bags)), "bag" if len(run.metrics.bags) == 1 else "bags"),
+        (str(frames), "frames"),
+        (f"{number(duration)} s", "of recording"),
+        (str(model.get("name") or "–"), "weights"),
+        (" ".join(str(model[key]) for key in ("backend", "device") if model.get(key)), "backend"),
+    ]
+    if run.timing is not None and run.timing.fps is not None:
+        found.append((number(run.timing.fps), "frames a second"))
+    return found

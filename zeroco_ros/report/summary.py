@@ -1,0 +1,116 @@
+"""The first section of a report: headline numbers and the table of all metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zeroco_ros.replay.record import Metric, ReplayRun, Values
+from zeroco_ros.report.document import section
+from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.number_text import NONE, number
+from zeroco_ros.report.tables import Column, Group, Row, table
+from zeroco_ros.report.tracks import GROUPS, aside, catalog
+
+TILES = 8
+MANY = 6  # bags from which on the table of metrics shows the range instead of each bag
+
+
+def summary_section(run: ReplayRun) -> Markup:
+    """Return headline tiles and the table of all metrics with their meaning."""
+    metrics, values = catalog(run), pooled(run)
+    tiles = [_tile(metrics[name], values[name]) for name in headlines(metrics, values)]
+    return section(
+        "summary",
+        "Summary",
+        element("ul", tiles, class_="tiles"),
+        metrics_table(run, metrics, values),
+        note=_note(run),
+    )
+
+
+def pooled(run: ReplayRun) -> Values:
+    """Return the values over all bags by name, those of timing.json included."""
+    return {**run.metrics.summary, **(run.timing.summary if run.timing else {})}
+
+
+def headlines(metrics: dict[str, Metric], values: Values) -> list[str]:
+    """Return the names of the metrics shown large: known ones, each group has its turn."""
+    groups: dict[str, list[str]] = {}
+    for name, metric in metrics.items():
+        if values.get(name) is not None and metric.better is not None:
+            groups.setdefault(metric.group, []).append(name)
+    chosen: list[str] = []
+    while len(chosen) < TILES and any(groups.values()):
+        for names in groups.values():
+            if names and len(chosen) < TILES:
+                chosen.append(names.pop(0))
+    return [name for name in metrics if name in chosen]
+
+
+def _note(run: ReplayRun) -> str:
+    ok = sum(1 for _ in run.ok)
+    over = "the bag" if ok == 1 else f"the {ok} bags that were played to the end"
+    text = f"Over all frames of {over}."
+    if not any(metric.needs_reference for metric in run.metrics.metrics.values()):
+        text += " No ground truth was given: the numbers say how well the results agree with each "
+        text += "other and with the pictures, not how right they are."
+    return text
+
+
+def _tile(metric: Metric, value: float | None) -> Markup:
+    unit = "" if metric.unit == "ratio" else metric.unit
+    shown = element("small", f"\u00a0{unit}") if unit and value is not None else None
+    return element(
+        "li",
+        element("div", metric.title, class_="name"),
+        element("div", number(value), shown, class_="value"),
+        element("p", metric.meaning),
+        class_="tile",
+    )
+
+
+def metrics_table(run: ReplayRun, metrics: dict[str, Metric], values: Values) -> Markup:
+    """Return every metric with unit, direction, value, meaning, and the bags' own values."""
+    bags = list(run.ok)
+    single, many = len(bags) <= 1, len(bags) > MANY
+    heads = [Column("Metric"), Column("All bags" if not single else "Value", "num")]
+    if many:
+        heads += [Column("Lowest bag", "num"), Column("Highest bag", "num")]
+    elif not single:
+        heads += [Column(bag.name, "num") for bag in bags]
+    heads += [Column("Unit"), Column("What it is", "long")]
+    of_bags = [_bag_values(run, number_) for number_ in range(len(bags))]
+    rows: list[Row | Group] = []
+    group = None
+    for name, metric in metrics.items():
+        if metric.group != group:
+            group = metric.group
+            rows.append(Group(GROUPS.get(group, group)))
+        own = [one.get(name) for one in of_bags]
+        row: list[Markup | str] = [_named(metric, name), number(values.get(name))]
+        if many:
+            row += _range(own, [bag.name for bag in bags])
+        elif not single:
+            row += [number(one) for one in own]
+        rows.append([*row, aside(metric) or NONE, metric.meaning])
+    return table("All metrics", heads, rows, stack=True)
+
+
+def _bag_values(run: ReplayRun, index: int) -> Values:
+    bag = list(run.ok)[index]
+    timings = {one.name: one.summary for one in run.timing.bags} if run.timing else {}
+    return {**bag.summary, **timings.get(bag.name, {})}
+
+
+def _named(metric: Metric, name: str) -> Markup:
+    return Markup(f"{element('span', metric.title)}{element('code', name, class_='under')}")
+
+
+def _range(values: Sequence[float | None], names: Sequence[str]) -> list[Markup | str]:
+    known = [(value, name) for value, name in zip(values, names, strict=True) if value is not None]
+    if not known:
+        return [NONE, NONE]
+    return [
+        Markup(f"{number(value)}{element('span', name, class_='under')}")
+        for value, name in (min(known), max(known))
+    ]

@@ -1,0 +1,61 @@
+"""Tables of a page: a caption, a head, cells that scroll or stack on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zeroco_ros.report.markup import Child, Markup, element
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column. kind: "" text, "num" right-aligned, "long" quiet sentences, "anywhere" may break
+    within words (paths, hashes)."""
+
+    name: str
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A row that heads those that follow."""
+
+    name: str
+
+
+Row = Sequence[Child]
+
+
+def table(
+    caption: str, columns: Sequence[Column], rows: Sequence[Row | Group], *, stack: bool = False
+) -> Markup:
+    """Return a table; the first cell of each row is its header.
+
+    stack: on a phone each row becomes a block of named values, instead of a table to be scrolled.
+    """
+    head = element(
+        "thead",
+        element(
+            "tr",
+            [element("th", one.name, scope="col", class_=one.kind or None) for one in columns],
+        ),
+    )
+    body = element("tbody", [_row(columns, row) for row in rows])
+    inner = element(
+        "table", element("caption", caption), head, body, class_="stack" if stack else None
+    )
+    scroll = element(
+        "div", inner, class_="scroll", tabindex="0", role="region", aria_label=caption
+    )
+    return element("div", scroll, class_="card")
+
+
+def _row(columns: Sequence[Column], row: Row | Group) -> Markup:
+    if isinstance(row, Group):
+        cell = element("th", row.name, scope="colgroup", colspan=len(columns))
+        return element("tr", cell, class_="group")
+    cells = [element("th", row[0], scope="row", class_=columns[0].kind or None)]
+    for column, child in zip(columns[1:], row[1:], strict=True):
+        cells.append(element("td", child, class_=column.kind or None, data_name=column.name))
+    return element("tr", cells)

@@ -1,0 +1,62 @@
+"""What a report says first: whether the run is whole, and whether it is good enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from zeroco_ros.replay.record import ReplayRun
+from zeroco_ros.report.markup import Markup, element
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said on top.
+
+    level: "good", "warn", "bad", or "" for what was not judged. reasons: one line each.
+    """
+
+    level: str
+    title: str
+    reasons: Sequence[str] = field(default_factory=tuple)
+
+    def markup(self) -> Markup:
+        """Return the verdict as a box."""
+        lines = [element("li", one) for one in self.reasons]
+        return element(
+            "div",
+            element("strong", self.title),
+            element("ul", lines) if lines else None,
+            class_=f"verdict {self.level}".rstrip(),
+            role="status",
+        )
+
+
+def of_run(run: ReplayRun) -> Verdict:
+    """Return the verdict of a run that no thresholds are given for."""
+    bags = run.metrics.bags
+    failed = [bag for bag in bags if bag.status != "ok"]
+    reasons = [f"{bag.name}: {bag.error or 'failed'}" for bag in failed]
+    reasons += lost_frames(run)
+    reasons += [f"{bag.name}: {text}" for bag in run.ok for text in bag.warnings]
+    if failed and len(failed) == len(bags):
+        title = "The bag failed" if len(bags) == 1 else f"All {len(bags)} bags failed"
+        return Verdict("bad", title, reasons)
+    if failed:
+        return Verdict("warn", f"{len(failed)} of {len(bags)} bags failed", reasons)
+    if reasons:
+        return Verdict("warn", "Complete, with something to look at", reasons)
+    return Verdict("", "Complete; quality not judged, no thresholds were given")
+
+
+def lost_frames(run: ReplayRun) -> list[str]:
+    """Return a line for each bag that has frames without a result or without tracking."""
+    lines = []
+    for bag in run.ok:
+        states = bag.frames.state
+        without, lost = states.count("none"), states.count("lost")
+        words = [f"{without} without a result"] if without else []
+        words += [f"{lost} with tracking lost"] if lost else []
+        if words:
+            lines.append(f"{bag.name}: of {len(states)} frames {', '.join(words)}")
+    return lines

@@ -57,7 +57,7 @@ class PatchBackend:
         return Encoding(l2_normalize(patches), grid)
 
     def match(
-        self, target: Encoding, source: Encoding, *, features: bool = False
+        self, target: Encoding, source: Encoding, *, features: bool = False, valid: object = None
     ) -> PairDescriptors:
         self.matched += len(target.tokens)
 
@@ -76,6 +76,9 @@ class PatchBackend:
         register_fix: bool,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         return pair_volumes(self.match(target, source), valid, register_fix)
+
+    def read(self, *_: object) -> None:
+        """Return None: volumes are read out by the estimator."""
 
 
 @pytest.fixture

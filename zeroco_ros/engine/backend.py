@@ -6,8 +6,10 @@ from typing import Protocol
 
 from torch import Tensor
 
-from zeroco_ros.croco.model import Encoding, PairDescriptors
+from zeroco_ros.croco.descriptors import Encoding
 from zeroco_ros.croco.positions import Grid
+from zeroco_ros.engine.pair import Pair
+from zeroco_ros.engine.readout import PairRead, Readout
 from zeroco_ros.errors import BackendError
 
 
@@ -18,8 +20,8 @@ class NonFiniteOutput(BackendError):  # noqa: N818 - it names what happened
 class Backend(Protocol):
     """A network on a device.
 
-    name: "torch" or "onnx"; device: "cpu" or "cuda"; precision: "fp32", "bf16" or "fp16",
-    resolved.
+    name: "torch", "onnx" or "tensorrt"; device: "cpu" or "cuda"; precision: "fp32", "bf16" or
+    "fp16", resolved.
     """
 
     name: str
@@ -31,9 +33,26 @@ class Backend(Protocol):
         ...
 
     def match(
-        self, target: Encoding, source: Encoding, *, features: bool = False
-    ) -> PairDescriptors:
-        """Descriptors of both directions; features: also the decoder blocks' outputs."""
+        self,
+        target: Encoding,
+        source: Encoding,
+        *,
+        features: bool = False,
+        valid: tuple[Grid, Grid] | None = None,
+    ) -> Pair:
+        """Match both directions, for the functions of `engine.pair`.
+
+        features: also the decoder blocks' outputs; valid: as for `volumes`, default: every token.
+        """
+        ...
+
+    def read(
+        self, target: Encoding, source: Encoding, valid: tuple[Grid, Grid], how: Readout
+    ) -> PairRead | None:
+        """Match and read out both directions on the device.
+
+        None where the backend has no such read-out: then `volumes` serve.
+        """
         ...
 
     def volumes(

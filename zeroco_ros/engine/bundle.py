@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from zeroco_ros.engine.readout import Readout
 from zeroco_ros.errors import BackendError, ConfigError
 
 FORMAT = "zeroco_engine_2"
@@ -45,21 +46,28 @@ class Origin:
 class Manifest:
     """What a bundle holds.
 
-    kind: "onnx"; precision: "fp32" or "fp16", of the products inside; model_size: (H, W) of the
-    network's input, head_size: (h, w) of the flow head's, None without one; register_fix: baked
-    into the cost volume; config: the values of the FlowConfig that it was exported for; weights,
-    head: where they come from; graphs: graph name to its inputs and outputs, the file of graph
-    NAME is NAME.onnx; files: file name to sha256; versions: of the libraries that exported it.
+    kind: "onnx"; precision: "fp32" or "fp16", of the products inside; image: (H, W) of the camera
+    that it was exported for, model_size: (H, W) of the network's input, valid: rows and columns of
+    the tokens in it that hold such an image; head_size: (h, w) of a recurrent flow head's input,
+    None without one; register_fix: baked into the cost volume; readout: of the matcher's graph,
+    None without one; config: the values of the FlowConfig that it was exported for; weights, head,
+    depth: where backbone, flow head and depth head come from, None for what it lacks; graphs: name
+    to inputs and outputs, the file of graph NAME is NAME.onnx; files: file name to sha256;
+    versions: of the libraries that exported it.
     """
 
     kind: str
     precision: str
+    image: Size
     model_size: Size
+    valid: Size
     head_size: Size | None
     register_fix: bool
+    readout: Readout | None
     config: dict[str, Any]
     weights: Origin
     head: Origin | None
+    depth: Origin | None
     graphs: dict[str, Signature]
     files: dict[str, str]
     versions: dict[str, str]
@@ -76,8 +84,10 @@ class Manifest:
             if values.pop("format") != FORMAT:
                 raise ValueError(f"its format is not {FORMAT}")
             values["weights"] = Origin(**values["weights"])
-            values["head"] = None if values["head"] is None else Origin(**values["head"])
-            values["model_size"] = _size(values["model_size"])
+            for part, kind in (("head", Origin), ("depth", Origin), ("readout", Readout)):
+                values[part] = None if values[part] is None else kind(**values[part])
+            for size in ("image", "model_size", "valid"):
+                values[size] = _size(values[size])
             head_size = values["head_size"]
             values["head_size"] = None if head_size is None else _size(head_size)
             values["graphs"] = {

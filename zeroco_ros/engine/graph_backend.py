@@ -8,10 +8,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from zeroco_ros.croco.descriptors import Encoding, PairDescriptors
+from zeroco_ros.croco.descriptors import Encoding
 from zeroco_ros.croco.positions import Grid
 from zeroco_ros.engine.bundle import Manifest
-from zeroco_ros.engine.graphs import flat_levels, nested_levels
+from zeroco_ros.engine.head_graphs import flat_levels, nested_levels
+from zeroco_ros.engine.pair import GraphPair, Valid, token_index
+from zeroco_ros.engine.readout import PairRead, Readout
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.features import Level
 from zeroco_ros.heads.recurrent import HeadFlow
@@ -46,6 +48,7 @@ class GraphBackend:
         self.manifest = manifest
         self.name, self.device, self.precision = name, device, manifest.precision
         self.runners = runners
+        self._masks: dict[tuple[Grid, Grid, torch.device], Tensor] = {}
 
     def encode(self, images: Tensor) -> Encoding:
         """Encode (B, 3, H, W) images of the engine's resolution, one by one.
@@ -62,36 +65,48 @@ class GraphBackend:
         return Encoding(tokens, (size[0] // PATCH, size[1] // PATCH))
 
     def match(
-        self, target: Encoding, source: Encoding, *, features: bool = False
-    ) -> PairDescriptors:
-        """Not offered: an engine returns cost volumes. Raises ConfigError."""
-        raise ConfigError(
-            "an exported engine has no descriptors or features: use the torch backend with this "
-            "correlation or head"
-        )
-
-    def volumes(
         self,
         target: Encoding,
         source: Encoding,
-        valid: tuple[Grid, Grid],
         *,
-        register_fix: bool,
-    ) -> tuple[Tensor, Tensor]:
-        """See `Backend.volumes`. The register fix is baked in; ConfigError for the other one."""
-        if register_fix != self.manifest.register_fix:
-            raise ConfigError(
-                f"register_fix {register_fix} with an engine exported with "
-                f"{self.manifest.register_fix}: export it again"
-            )
+        features: bool = False,
+        valid: Valid | None = None,
+    ) -> GraphPair:
+        """See `Backend.match`. Whether there are features was decided at export."""
+        valid = valid or (target.grid, source.grid)
+        masks = self._mask(target, valid[0]), self._mask(source, valid[1])
         found = [
-            self.runners["matcher"](target.tokens[i : i + 1], source.tokens[i : i + 1])
+            self.runners["matcher"](target.tokens[i : i + 1], source.tokens[i : i + 1], *masks)
             for i in range(len(target.tokens))
         ]
-        ahead, back = (torch.cat([pair[side] for pair in found]) for side in (0, 1))
-        rows = token_index(target.grid, valid[0]).to(ahead.device)
-        columns = token_index(source.grid, valid[1]).to(ahead.device)
-        return ahead[:, rows][:, :, columns], back[:, columns][:, :, rows]
+        names = self.manifest.graphs["matcher"].outputs
+        parts = (torch.cat(each) for each in zip(*found, strict=True))
+        outputs = dict(zip(names, parts, strict=True))
+        manifest = self.manifest
+        return GraphPair(outputs, target.grid, valid, manifest.register_fix, manifest.readout)
+
+    def read(
+        self, target: Encoding, source: Encoding, valid: Valid, how: Readout
+    ) -> PairRead | None:
+        """See `Backend.read`; None where the graph's read-out is another one."""
+        if how != self.manifest.readout:
+            return None
+        return self.match(target, source, valid=valid).read(how)
+
+    def volumes(
+        self, target: Encoding, source: Encoding, valid: Valid, *, register_fix: bool
+    ) -> tuple[Tensor, Tensor]:
+        """See `Backend.volumes`. ConfigError where the graph has another register fix."""
+        return self.match(target, source, valid=valid).volumes(valid, register_fix)
+
+    def _mask(self, frames: Encoding, valid: Grid) -> Tensor:
+        """Return (1, N) float32, 1 for the valid tokens, where the frames' tokens lie; kept."""
+        key = frames.grid, valid, frames.tokens.device
+        if key not in self._masks:
+            mask = torch.zeros(1, frames.grid[0] * frames.grid[1])
+            mask[:, token_index(frames.grid, valid)] = 1
+            self._masks[key] = mask.to(frames.tokens.device)
+        return self._masks[key]
 
 
 class GraphHead:
@@ -120,8 +135,3 @@ class GraphHead:
         each = [self._head(*(part[i : i + 1] for part in everything)) for i in range(len(coarse))]
         flow, certainty = (torch.cat(parts) for parts in zip(*each, strict=True))
         return HeadFlow(flow, certainty, ())
-
-
-def token_index(grid: Grid, valid: Grid) -> Tensor:
-    """Indices of the top-left `valid` tokens of a row-major grid."""
-    return torch.arange(grid[0] * grid[1]).view(grid)[: valid[0], : valid[1]].reshape(-1)

@@ -1,4 +1,4 @@
-"""The parts of an engine as modules of tensors in, tensors out: what is exported and compiled.
+"""The backbone of an engine as modules of tensors in, tensors out: what is exported and compiled.
 
 Each runs one frame or one pair at a fixed resolution. Whatever a half-precision engine computes
 inside, inputs and outputs are float32 and the cost volume is a float32 product.
@@ -11,97 +11,20 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from zeroco_ros.croco.descriptors import Encoding
+from zeroco_ros.croco.descriptors import Encoding, MatchDescriptors
 from zeroco_ros.croco.model import CroCo
 from zeroco_ros.croco.positions import Grid
 from zeroco_ros.engine.bundle import Signature
-from zeroco_ros.heads.features import Level
-from zeroco_ros.heads.recurrent import RecurrentHead
+from zeroco_ros.engine.readout import FAR, Readout, read_pair
 from zeroco_ros.matching.cost_volume import attention_volume
 
 Size = tuple[int, int]
 
-
-LEVELS = ("match4", "context4", "match8", "context8")
-SIGNATURES = {
-    "encoder": Signature(("images",), ("tokens",)),
-    "matcher": Signature(("target", "source"), ("ahead", "back")),
-    "head_features": Signature(("images",), LEVELS),
-    "head": Signature(
-        (*(f"target_{n}" for n in LEVELS), *(f"source_{n}" for n in LEVELS), "coarse", "mass"),
-        ("flow", "certainty"),
-    ),
-}
-
-
-class EncoderGraph(nn.Module):
-    """images (1, 3, H, W) normalized -> tokens (1, N, C)."""
-
-    def __init__(self, model: CroCo) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, images: Tensor) -> Tensor:
-        """See the class."""
-        return self.model.encode(images).tokens
-
-
-class MatcherGraph(nn.Module):
-    """Tokens of two frames -> cost volumes ahead (1, N, N) and back, without reciprocity.
-
-    ahead[0, t, s]: mean over heads and layers of the logits of target token t and source token s;
-    back the same with the images swapped. register_fix: see `attention_volume`.
-    """
-
-    def __init__(self, model: CroCo, grid: Grid, register_fix: bool) -> None:
-        super().__init__()
-        self.model, self.grid, self.register_fix = model, grid, register_fix
-
-    def forward(self, target: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-        """See the class."""
-        pair = self.model.decode_pair(Encoding(target, self.grid), Encoding(source, self.grid))
-        ahead, back = (
-            attention_volume(side.queries, side.keys, register_fix=self.register_fix)
-            for side in (pair.forward, pair.backward)
-        )
-        return ahead, back
-
-
-class HeadFeaturesGraph(nn.Module):
-    """images (1, 3, h, w) normalized -> features at 1/4 and 1/8, see `RecurrentHead.encode`."""
-
-    def __init__(self, head: RecurrentHead) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
-        """See the class; ordered as `LEVELS`."""
-        return tuple(part.float() for part in flat_levels(self.head.encode(images)))
-
-
-class HeadGraph(nn.Module):
-    """Features of both frames, coarse flow and its mass -> flow (1, h, w, 2) and certainty."""
-
-    def __init__(self, head: RecurrentHead) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs in the order of `SIGNATURES`."""
-        target, source = nested_levels(inputs[:4]), nested_levels(inputs[4:8])
-        found = self.head(target, source, inputs[8], inputs[9])
-        return found.flow, found.certainty
-
-
-def flat_levels(levels: tuple[Level, Level]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Both levels' tensors in the order of `LEVELS`."""
-    fine, rough = levels
-    return fine.match, fine.context, rough.match, rough.context
-
-
-def nested_levels(parts: tuple[Tensor, ...]) -> tuple[Level, Level]:
-    """The inverse of `flat_levels`."""
-    return Level(parts[0], parts[1]), Level(parts[2], parts[3])
+VOLUMES = ("ahead", "back")
+READ = ("flow_ahead", "mass_ahead", "flow_back", "mass_back")
+PLAIN = ("plain_ahead", "plain_back")
+FIRST = ("first_ahead", "first_back")
+LAST = ("last_ahead", "last_back")
 
 
 @dataclass(frozen=True)
@@ -113,36 +36,110 @@ class Graph:
     signature: Signature
 
 
-def backbone_graphs(model: CroCo, size: Size, register_fix: bool) -> dict[str, Graph]:
+@dataclass(frozen=True)
+class MatcherOutputs:
+    """What a matcher graph returns beside the volumes.
+
+    register_fix: of these volumes, see `attention_volume`; readout: None for none; first, last:
+    outputs of the first decoder block, and of the last one, normalized, which come with the
+    volumes without register fix.
+    """
+
+    register_fix: bool
+    readout: Readout | None = None
+    first: bool = False
+    last: bool = False
+
+    @property
+    def signature(self) -> Signature:
+        """Names of the matcher's inputs and outputs."""
+        outputs: tuple[str, ...] = VOLUMES
+        outputs += READ if self.readout is not None else ()
+        outputs += PLAIN if self.last and self.register_fix else ()
+        outputs += FIRST if self.first else ()
+        outputs += LAST if self.last else ()
+        return Signature(("target", "source", "valid_target", "valid_source"), outputs)
+
+
+class EncoderGraph(nn.Module):
+    """images (1, 3, H, W) normalized -> tokens (1, N, C)."""
+
+    def __init__(self, model: CroCo) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        """See the class."""
+        return self.model.encode(images).tokens.float()
+
+
+class MatcherGraph(nn.Module):
+    """Tokens of two frames -> what `MatcherOutputs` says, of both directions.
+
+    valid_target, valid_source: (1, N) float32, 1 where a token holds image, 0 for padding.
+    ahead[0, t, s], (1, N, N): mean over heads and layers of the logits of target token t and
+    source token s, without reciprocity; back the same with the images swapped. The read-out's
+    flows are (1, N, 2), its masses (1, N), see `readout.PairRead`; decoder features (1, N, C).
+    """
+
+    def __init__(self, model: CroCo, grid: Grid, outputs: MatcherOutputs) -> None:
+        super().__init__()
+        self.model, self.grid, self.outputs = model, grid, outputs
+
+    def forward(
+        self, target: Tensor, source: Tensor, valid_target: Tensor, valid_source: Tensor
+    ) -> tuple[Tensor, ...]:
+        """See the class."""
+        wanted = self.outputs
+        pair = self.model.decode_pair(
+            Encoding(target, self.grid),
+            Encoding(source, self.grid),
+            features=wanted.first or wanted.last,
+        )
+        sides, masks = (pair.forward, pair.backward), (valid_target, valid_source)
+        volumes = (
+            self._volume(pair.forward, *masks),
+            self._volume(pair.backward, *masks[::-1]),
+        )
+        found = list(volumes)
+        if wanted.readout is not None:
+            found += read_pair(volumes, masks, self.grid, wanted.readout)
+        if wanted.last and wanted.register_fix:
+            found += [attention_volume(side.queries, side.keys) for side in sides]
+        for block, asked in ((0, wanted.first), (-1, wanted.last)):
+            features = [side.features[block] for side in sides if side.features] if asked else []
+            found += [value.float() for value in features]
+        return tuple(found)
+
+    def _volume(self, side: MatchDescriptors, own: Tensor, other: Tensor) -> Tensor:
+        """Return one direction's volume; padding has no say in the register fix."""
+        if not self.outputs.register_fix:
+            return attention_volume(side.queries, side.keys)
+        padding = (own[:, :, None] * other[:, None]) < 0.5
+        total = torch.zeros(())
+        for queries, keys in zip(side.queries, side.keys, strict=True):
+            layer = torch.matmul(queries.float(), keys.float().transpose(-1, -2))
+            least = torch.where(padding, FAR, layer).amin(dim=(1, 2), keepdim=True)
+            total = total + torch.cat([least.expand(-1, layer.shape[1], 1), layer[..., 1:]], -1)
+        return total / len(side.queries)
+
+
+def backbone_graphs(model: CroCo, size: Size, outputs: MatcherOutputs) -> dict[str, Graph]:
     """Encoder and matcher at the network's input size (H, W)."""
-    images, others = _noise(1, size), _noise(2, size)
+    images, others = noise(1, size), noise(2, size)
     with torch.inference_mode(False), torch.no_grad():
         # Two tensors: given one of them twice, the exporter would make one input of both.
         grid, tokens = model.grid_of(images), model.encode(images).tokens
         other_tokens = model.encode(others).tokens
+    masks = [torch.ones(1, grid[0] * grid[1]) for _ in range(2)]
     return {
-        "encoder": Graph(EncoderGraph(model), (images,), SIGNATURES["encoder"]),
+        "encoder": Graph(EncoderGraph(model), (images,), Signature(("images",), ("tokens",))),
         "matcher": Graph(
-            MatcherGraph(model, grid, register_fix), (tokens, other_tokens), SIGNATURES["matcher"]
+            MatcherGraph(model, grid, outputs), (tokens, other_tokens, *masks), outputs.signature
         ),
     }
 
 
-def head_graphs(head: RecurrentHead, size: Size) -> dict[str, Graph]:
-    """The head's two parts at its input size (h, w), multiples of 8."""
-    images = _noise(1, size)
-    cells = size[0] // 8, size[1] // 8
-    with torch.inference_mode(False), torch.no_grad():
-        levels = flat_levels(head.encode(images))
-        others = flat_levels(head.encode(_noise(2, size)))
-    coarse = 8 * _noise(3, cells)[:, :2]
-    mass = _noise(4, cells)[:, :1].sigmoid()
-    return {
-        "head_features": Graph(HeadFeaturesGraph(head), (images,), SIGNATURES["head_features"]),
-        "head": Graph(HeadGraph(head), (*levels, *others, coarse, mass), SIGNATURES["head"]),
-    }
-
-
-def _noise(seed: int, size: Size) -> Tensor:
+def noise(seed: int, size: Size) -> Tensor:
     """(1, 3, H, W) of normal deviates."""
     return torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(seed))

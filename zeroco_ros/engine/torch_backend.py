@@ -9,6 +9,7 @@ from torch import Tensor
 
 from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
 from zeroco_ros.croco.positions import Grid
+from zeroco_ros.engine.readout import Readout
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.matching.cost_volume import attention_volume, select_tokens
 
@@ -49,9 +50,14 @@ class TorchBackend:
             return self.model.encode(images.to(self.device, non_blocking=True))
 
     def match(
-        self, target: Encoding, source: Encoding, *, features: bool = False
+        self,
+        target: Encoding,
+        source: Encoding,
+        *,
+        features: bool = False,
+        valid: tuple[Grid, Grid] | None = None,
     ) -> PairDescriptors:
-        """Descriptors of both directions of a pair of encoded frames."""
+        """Descriptors of both directions, of every token: `valid` plays no part here."""
         with torch.inference_mode(), self._arithmetic():
             return self.model.decode_pair(target, source, features=features)
 
@@ -66,6 +72,11 @@ class TorchBackend:
     ) -> tuple[Tensor, Tensor]:
         """Cost volumes of both directions, see `Backend.volumes`."""
         return pair_volumes(self.match(target, source), valid, register_fix)
+
+    def read(
+        self, target: Encoding, source: Encoding, valid: tuple[Grid, Grid], how: Readout
+    ) -> None:
+        """Return None: the estimator reads the volumes out itself, see `Backend.read`."""
 
     def _arithmetic(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":

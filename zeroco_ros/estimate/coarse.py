@@ -12,19 +12,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zeroco_ros.croco.model import Encoding, PairDescriptors
+from zeroco_ros.croco.model import Encoding
 from zeroco_ros.engine.backend import Backend, NonFiniteOutput
-from zeroco_ros.engine.torch_backend import pair_volumes
+from zeroco_ros.engine.pair import GraphPair, Pair, first_features_of, volumes_of
+from zeroco_ros.engine.readout import SPREAD_BETA, PairRead, Readout
 from zeroco_ros.errors import WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.frames import EncodedFrame
 from zeroco_ros.matching.argmax import Match, match_volume
 from zeroco_ros.matching.confidence import forward_backward_error, sample, token_confidence
-from zeroco_ros.matching.cost_volume import (
-    feature_volume,
-    reciprocal_volume,
-    select_tokens,
-)
+from zeroco_ros.matching.cost_volume import feature_volume, reciprocal_volume, select_tokens
 from zeroco_ros.matching.flow import token_flow
 
 Grid = tuple[int, int]
@@ -32,8 +29,7 @@ FloatArray = npt.NDArray[np.float32]
 
 # Temperature of the cosine similarities of the "encoder" and "decoder" correlations (SFNet).
 FEATURE_BETA = 0.02
-# Attention logits of weights that bring no temperature: this share of the volume's spread.
-SPREAD_BETA = 0.1
+NON_FINITE = "the network returned NaN or Inf: use precision 'fp32'"
 
 
 @dataclass(frozen=True)
@@ -58,6 +54,30 @@ def resolved_register_fix(config: FlowConfig, metadata: Mapping[str, Any]) -> bo
     return bool(matching_metadata(metadata).get("register_fix", True))
 
 
+def resolved_beta(config: FlowConfig, metadata: Mapping[str, Any]) -> float | None:
+    """Return the temperature: as configured, else of the correlation, else of the weights' file.
+
+    None: from the spread of each volume.
+    """
+    stored = matching_metadata(metadata)
+    if config.beta is not None:
+        return config.beta
+    if config.correlation != "cross_attention":
+        return FEATURE_BETA
+    return float(stored["beta"]) if "beta" in stored else None
+
+
+def readout_of(config: FlowConfig, metadata: Mapping[str, Any]) -> Readout | None:
+    """Return the read-out of the attention's volume that a configuration asks for.
+
+    None where it reads another volume.
+    """
+    if config.correlation != "cross_attention":
+        return None
+    beta = resolved_beta(config, metadata)
+    return Readout(config.readout, config.window, beta, config.reciprocity)
+
+
 @dataclass(frozen=True)
 class Matcher:
     """Turns two encodings into a coarse match as a configuration says.
@@ -77,22 +97,49 @@ class Matcher:
         source: Encoding,
         valid_target: Grid,
         valid_source: Grid,
-        pair: PairDescriptors | None = None,
+        pair: Pair | None = None,
     ) -> CoarseMatch:
         """Match a batch of pairs; valid: the top-left tokens of each grid that are not padding.
 
         pair: what the backend makes of the two, where that is known already. Raises
         NonFiniteOutput when the network returned NaN or Inf.
         """
-        forward, backward = self.volumes(target, source, valid_target, valid_source, pair)
-        ahead = self._read(forward, valid_source)
-        back = self._read(backward, valid_target)
+        valid = valid_target, valid_source
+        read = self._read_by_backend(target, source, valid, pair)
+        if read is None:
+            forward, backward = self.volumes(target, source, *valid, pair)
+            ahead = self._read(forward, valid_source)
+            back = self._read(backward, valid_target)
+            read = PairRead(
+                token_flow(ahead.position, valid_target).flatten(1, 2),
+                ahead.mass,
+                token_flow(back.position, valid_source).flatten(1, 2),
+                back.mass,
+            )
         return CoarseMatch(
-            token_flow(ahead.position, valid_target),
-            token_flow(back.position, valid_source),
-            ahead.mass.reshape(-1, *valid_target),
-            back.mass.reshape(-1, *valid_source),
+            read.forward.reshape(-1, *valid_target, 2),
+            read.backward.reshape(-1, *valid_source, 2),
+            read.forward_mass.reshape(-1, *valid_target),
+            read.backward_mass.reshape(-1, *valid_source),
         )
+
+    def _read_by_backend(
+        self, target: Encoding, source: Encoding, valid: tuple[Grid, Grid], pair: Pair | None
+    ) -> PairRead | None:
+        """Return the backend's own read-out, where it has the configured one."""
+        config = self.config
+        if config.correlation != "cross_attention":
+            return None
+        how = Readout(config.readout, config.window, self.beta, config.reciprocity)
+        if pair is None:
+            read = self.backend.read(target, source, valid, how)
+        else:
+            read = pair.read(how) if isinstance(pair, GraphPair) else None
+        if read is not None:
+            flows = read.forward, read.backward
+            if not all(bool(torch.isfinite(flow).all()) for flow in flows):
+                raise NonFiniteOutput(NON_FINITE)
+        return read
 
     @torch.inference_mode()
     def volumes(
@@ -101,7 +148,7 @@ class Matcher:
         source: Encoding,
         valid_target: Grid,
         valid_source: Grid,
-        pair: PairDescriptors | None = None,
+        pair: Pair | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Cost volumes (B, Nt, Ns) and, images swapped, (B, Ns, Nt)."""
         config = self.config
@@ -113,34 +160,25 @@ class Matcher:
             backward = forward.transpose(1, 2)
         elif config.correlation == "decoder":
             if pair is None:
-                pair = self.backend.match(target, source, features=True)
-            forward = self._decoder_features(pair, valid_target, valid_source)
+                valid = valid_target, valid_source
+                pair = self.backend.match(target, source, features=True, valid=valid)
+            forward = feature_volume(
+                *first_features_of(pair, (valid_target, valid_source)),
+                over_tokens=config.feature_norm == "tokens",
+            )
             backward = forward.transpose(1, 2)
         else:
             valid, fix = (valid_target, valid_source), self.register_fix
             if pair is None:
                 forward, backward = self.backend.volumes(target, source, valid, register_fix=fix)
             else:
-                forward, backward = pair_volumes(pair, valid, fix)
+                forward, backward = volumes_of(pair, valid, fix)
             if config.reciprocity:
                 forward = reciprocal_volume(forward, backward)
                 backward = forward.transpose(1, 2)
         if not bool(torch.isfinite(forward).all()):
-            raise NonFiniteOutput("the network returned NaN or Inf: use precision 'fp32'")
+            raise NonFiniteOutput(NON_FINITE)
         return forward, backward
-
-    def _decoder_features(
-        self, pair: PairDescriptors, valid_target: Grid, valid_source: Grid
-    ) -> Tensor:
-        """Similarity of the first decoder block's outputs of either direction."""
-        target, source = pair.forward.features, pair.backward.features
-        if target is None or source is None:
-            raise ValueError("the backend returned no decoder features")
-        return feature_volume(
-            select_tokens(target[0], pair.forward.grid_target, valid_target),
-            select_tokens(source[0], pair.backward.grid_target, valid_source),
-            over_tokens=self.config.feature_norm == "tokens",
-        )
 
     @torch.inference_mode()
     def _read(self, volume: Tensor, grid: Grid) -> Match:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.depth_config import DepthConfig, depth_preset
 from zeroco_ros.estimate.depth_stream import DepthStream
 from zeroco_ros.estimate.flow import FlowEstimator
@@ -61,10 +60,6 @@ class DepthEstimator:
         self.config = config
         self.head: LearnedDepth | None = None
         if config.mode != "geometric":
-            if flow.backend.name != "torch":
-                raise ConfigError(
-                    f"mode {config.mode!r}: an exported engine has no depth head, use 'geometric'"
-                )
             self.head = LearnedDepth(flow.backend, config.head)
 
     def stream(self, camera: Camera) -> DepthStream:

@@ -1,4 +1,4 @@
-"""Engines of an estimator: export what a configuration runs, and run what was exported."""
+"""Export of an engine: the ONNX graphs that a configuration runs, each checked."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zeroco_ros.croco.checkpoint import load_croco
+from zeroco_ros.croco.checkpoint import LoadedCroco, load_croco
 from zeroco_ros.engine.bundle import Manifest, Origin, sha256, write_bundle
 from zeroco_ros.engine.export import export_graph
-from zeroco_ros.engine.graph_backend import GraphBackend, GraphHead
-from zeroco_ros.engine.graphs import Graph, backbone_graphs, head_graphs
-from zeroco_ros.engine.onnx_backend import OnnxBackend
-from zeroco_ros.errors import BackendError, ConfigError
-from zeroco_ros.estimate.coarse import resolved_register_fix
+from zeroco_ros.engine.graphs import Graph, MatcherOutputs, backbone_graphs
+from zeroco_ros.engine.half_types import typed
+from zeroco_ros.engine.head_graphs import depth_head_graphs, head_graphs, volume_head_graphs
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.estimate.coarse import readout_of, resolved_beta, resolved_register_fix
 from zeroco_ros.estimate.config import FlowConfig
-from zeroco_ros.estimate.dense import DenseHead, head_size
-from zeroco_ros.estimate.flow import FlowEstimator
-from zeroco_ros.heads.checkpoint import load_head
+from zeroco_ros.estimate.dense import head_size
+from zeroco_ros.estimate.engines import OpenEngine, engine_of, open_engine
+from zeroco_ros.heads.checkpoint import LoadedHead, load_head
+from zeroco_ros.heads.depth import DepthHead
 from zeroco_ros.heads.recurrent import RecurrentHead
 from zeroco_ros.matching.flow import fit_letterbox
 from zeroco_ros.weights import resolve
 
+__all__ = ["ExportReport", "OpenEngine", "engine_of", "export_engine", "open_engine"]
+
 Size = tuple[int, int]
+Progress = Callable[[str], None]
 _LIBRARIES = ("torch", "onnx", "onnxscript", "onnxruntime")
 
 
@@ -37,43 +41,65 @@ class ExportReport:
     differences: dict[str, float]
 
 
+@dataclass(frozen=True)
+class _Parts:
+    """The model files that an engine is made of; head and depth with their origins."""
+
+    backbone: LoadedCroco
+    weights: Origin
+    head: LoadedHead | None
+    head_origin: Origin | None
+    depth: DepthHead | None
+    depth_origin: Origin | None
+
+
 def export_engine(
     folder: str | Path,
     config: FlowConfig,
     image: Size,
     *,
     weights: str | Path = "default",
-    progress: Callable[[str], None] = lambda line: None,
+    depth: str | Path | None = None,
+    precision: str = "fp32",
+    progress: Progress = lambda line: None,
 ) -> ExportReport:
     """Write the ONNX graphs that `config` needs for images of (H, W) pixels.
 
-    Backbone at the letterbox of such an image, flow head at its size; other images are letterboxed
-    and stretched into the same. progress: called with a line per graph. Raises WeightsError,
+    Backbone at the letterbox of such an image, recurrent flow head at its size: other images are
+    letterboxed and stretched into the same. Heads on the volume, and the depth head, take images
+    of these proportions only. depth: the depth head, None for none. precision: "fp32" or "fp16",
+    see `engine.half_types`. progress: called with a line per graph. Raises WeightsError,
     ConfigError for a configuration that graphs cannot hold, BackendError where exporting fails.
     """
-    if config.correlation == "decoder":
-        raise ConfigError("correlation 'decoder' cannot be exported: use cross_attention")
-    path = resolve(weights)
-    loaded = load_croco(path)
-    fix = resolved_register_fix(config, loaded.metadata)
+    parts = _load(config, weights, depth)
+    metadata = parts.backbone.metadata
     box = fit_letterbox(
         image, size=config.size, max_side=config.max_side, keep_aspect=config.resize == "letterbox"
     )
-    graphs = backbone_graphs(loaded.model, box.model, fix)
-    head, dense = _head(config, image)
-    if dense is not None:
-        graphs |= head_graphs(*dense)
-    files, differences = _export(graphs, progress)
-    origin = Origin(path.name, loaded.sha256, loaded.metadata, loaded.license_note)
+    recurrent = parts.head is not None and isinstance(parts.head.head, RecurrentHead)
+    outputs = MatcherOutputs(
+        register_fix=resolved_register_fix(config, metadata),
+        readout=readout_of(config, metadata),
+        first=config.correlation == "decoder",
+        last=parts.depth is not None or (parts.head is not None and not recurrent),
+    )
+    graphs = backbone_graphs(parts.backbone.model, box.model, outputs)
+    size = head_size(image, config.head_max_side) if recurrent else None
+    graphs |= _head_graphs(parts, config, size, box.valid)
+    files, differences = _export(graphs, precision, progress)
     manifest = Manifest(
         kind="onnx",
-        precision="fp32",
+        precision=precision,
+        image=image,
         model_size=box.model,
-        head_size=None if dense is None else dense[1],
-        register_fix=fix,
+        valid=box.valid,
+        head_size=size,
+        register_fix=outputs.register_fix,
+        readout=outputs.readout,
         config=dataclasses.asdict(config),
-        weights=origin,
-        head=head,
+        weights=parts.weights,
+        head=parts.head_origin,
+        depth=parts.depth_origin,
         graphs={name: graph.signature for name, graph in graphs.items()},
         files={name: sha256(content) for name, content in files.items()},
         versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
@@ -82,81 +108,72 @@ def export_engine(
     return ExportReport(manifest, differences)
 
 
-def _head(
-    config: FlowConfig, image: Size
-) -> tuple[Origin | None, tuple[RecurrentHead, Size] | None]:
-    """The flow head's origin, and the head with its input's size."""
-    if config.head == "none":
-        return None, None
-    path = resolve(config.head)
+def _load(config: FlowConfig, weights: str | Path, depth: str | Path | None) -> _Parts:
+    path = resolve(weights)
+    backbone = load_croco(path)
+    origin = Origin(path.name, backbone.sha256, backbone.metadata, backbone.license_note)
+    head, head_origin = (None, None) if config.head == "none" else _load_head(config.head)
+    if head is not None and head.kind == "depth":
+        raise ConfigError(f"head '{config.head}' is of kind depth: export it with --depth")
+    deep, depth_origin = (None, None) if depth is None else _load_head(depth)
+    if deep is not None and not isinstance(deep.head, DepthHead):
+        raise ConfigError(f"depth head '{depth}' is of kind {deep.kind!r}: depth is needed")
+    module = None if deep is None else deep.head
+    assert module is None or isinstance(module, DepthHead)
+    return _Parts(backbone, origin, head, head_origin, module, depth_origin)
+
+
+def _load_head(name: str | Path) -> tuple[LoadedHead, Origin]:
+    path = resolve(name)
     loaded = load_head(path)
-    if not isinstance(loaded.head, RecurrentHead):
-        raise ConfigError(f"head of kind {loaded.kind!r} cannot be exported: only 'recurrent' can")
-    origin = Origin(path.name, sha256(path.read_bytes()), loaded.metadata)
-    return origin, (loaded.head, head_size(image, config.head_max_side))
+    return loaded, Origin(path.name, sha256(path.read_bytes()), loaded.metadata)
+
+
+def _head_graphs(
+    parts: _Parts, config: FlowConfig, size: Size | None, valid: Size
+) -> dict[str, Graph]:
+    """Build the graphs of the heads; size: of a recurrent one's input; valid: tokens of image."""
+    graphs: dict[str, Graph] = {}
+    if parts.head is not None:
+        head: Any = parts.head.head
+        if size is not None:
+            graphs |= head_graphs(head, size)
+        else:
+            graphs |= volume_head_graphs(head, valid, _volume_beta(parts, config))
+    if parts.depth is not None:
+        graphs |= depth_head_graphs(parts.depth, valid)
+    return graphs
+
+
+def _volume_beta(parts: _Parts, config: FlowConfig) -> float:
+    """Return the temperature that a head on the volume needs; ConfigError where it cannot be."""
+    assert parts.head is not None
+    head: Any = parts.head.head
+    if config.correlation != "cross_attention" or config.zoom:
+        raise ConfigError(
+            f"head of kind {parts.head.kind}: only with correlation cross_attention and no zoom"
+        )
+    width = parts.backbone.model.config.dec_embed_dim
+    if head.config.tokens != width:
+        raise ConfigError(
+            f"this head was trained on another backbone: its features have {head.config.tokens} "
+            f"channels, those of '{parts.weights.name}' {width}"
+        )
+    beta = resolved_beta(config, parts.backbone.metadata)
+    if beta is None:
+        raise ConfigError("this head needs the temperature of its backbone: set beta")
+    return beta
 
 
 def _export(
-    graphs: dict[str, Graph], progress: Callable[[str], None]
+    graphs: dict[str, Graph], precision: str, progress: Progress
 ) -> tuple[dict[str, bytes], dict[str, float]]:
     files: dict[str, bytes] = {}
     differences: dict[str, float] = {}
     for name, graph in graphs.items():
         progress(f"exporting {name}")
-        exported = export_graph(name, graph)
+        module = typed(graph.module, precision)
+        exported = export_graph(name, dataclasses.replace(graph, module=module))
         files[f"{name}.onnx"] = exported.content
         differences[name] = exported.difference
     return files, differences
-
-
-@dataclass(frozen=True)
-class OpenEngine:
-    """A running engine. config: the wanted one with what the engine fixes; metadata: of the
-    weights; head: None without one.
-    """
-
-    backend: GraphBackend
-    config: FlowConfig
-    metadata: dict[str, Any]
-    head: DenseHead | None
-
-    def estimator(self) -> FlowEstimator:
-        """Build the estimator that runs it."""
-        return FlowEstimator.from_backend(
-            self.backend, self.config, metadata=self.metadata, head=self.head
-        )
-
-
-def open_engine(
-    folder: str | Path, config: FlowConfig, provider: str = "cpu", threads: int | None = None
-) -> OpenEngine:
-    """Open an engine in ONNX Runtime for a configuration.
-
-    Raises BackendError for an engine that is missing, changed or without a head that is wanted,
-    ConfigError for an option that no engine has.
-    """
-    return engine_of(OnnxBackend(folder, provider, threads), config)
-
-
-def engine_of(backend: GraphBackend, config: FlowConfig) -> OpenEngine:
-    """Fit a configuration to a bundle's backend that is already open; see `open_engine`."""
-    manifest = backend.manifest
-    if config.correlation == "decoder":
-        raise ConfigError("correlation 'decoder' needs the torch backend: an engine has none")
-    if config.register_fix not in (None, manifest.register_fix):
-        raise ConfigError(
-            f"register_fix {config.register_fix} with an engine exported with "
-            f"{manifest.register_fix}: export it again"
-        )
-    head = None
-    if config.head != "none":
-        if manifest.head is None or manifest.head_size is None:
-            raise BackendError(
-                "this engine was exported without a flow head: use head 'none' or export it with "
-                "a preset that has one"
-            )
-        head = DenseHead(GraphHead(backend.runners), manifest.head.metadata, manifest.head_size)
-    fixed = dataclasses.replace(
-        config, size=manifest.model_size, register_fix=manifest.register_fix
-    )
-    return OpenEngine(backend, fixed, manifest.weights.metadata, head)

@@ -12,18 +12,18 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
+from zeroco_ros.croco.model import CroCo, Encoding
 from zeroco_ros.engine.backend import Backend, NonFiniteOutput
+from zeroco_ros.engine.pair import Pair
 from zeroco_ros.engine.torch_backend import TorchBackend
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.aligned import best_pose, tokens_to_source
 from zeroco_ros.estimate.coarse import (
-    FEATURE_BETA,
     CoarseMatch,
     Matcher,
     as_array,
     coarse_confidence,
-    matching_metadata,
+    resolved_beta,
     resolved_register_fix,
     seen_texture,
 )
@@ -104,7 +104,7 @@ class FlowEstimator:
         config: FlowConfig | str = "default",
         *,
         metadata: Mapping[str, Any] | None = None,
-        head: DenseHead | None = None,
+        head: DenseHead | VolumeHead | None = None,
     ) -> FlowEstimator:
         """An estimator on a backend, and a head, that are already running.
 
@@ -138,16 +138,11 @@ class FlowEstimator:
         backend: Backend,
         config: FlowConfig,
         metadata: Mapping[str, Any],
-        head: DenseHead | None = None,
+        head: DenseHead | VolumeHead | None = None,
     ) -> None:
         self.backend = backend
         self.config = config
-        stored = matching_metadata(metadata)
-        fix, beta = resolved_register_fix(config, metadata), config.beta
-        if beta is None and config.correlation != "cross_attention":
-            beta = FEATURE_BETA
-        elif beta is None and "beta" in stored:
-            beta = float(stored["beta"])
+        fix, beta = resolved_register_fix(config, metadata), resolved_beta(config, metadata)
         self._matcher = Matcher(backend, config, fix, beta)
         self._head: DenseHead | VolumeHead | None = None
         if config.head != "none":
@@ -217,16 +212,14 @@ class FlowEstimator:
 
     def _coarse(
         self, target: EncodedFrame, source: EncodedFrame
-    ) -> tuple[CoarseMatch, PairDescriptors | None]:
+    ) -> tuple[CoarseMatch, Pair | None]:
         """The attention's match, and the descriptors where the head needs them too."""
         pair = None
+        frames = target.encoding, source.encoding
+        valid = target.letterbox.valid, source.letterbox.valid
         if isinstance(self._head, VolumeHead):
-            pair = self.backend.match(target.encoding, source.encoding, features=True)
-        boxes = target.letterbox, source.letterbox
-        coarse = self._matcher.match(
-            target.encoding, source.encoding, boxes[0].valid, boxes[1].valid, pair
-        )
-        return coarse, pair
+            pair = self.backend.match(*frames, features=True, valid=valid)
+        return self._matcher.match(*frames, *valid, pair), pair
 
     def _rough(self, target: EncodedFrame, image: Image) -> CoarseMatch:
         """The attention's match of a frame and an image that is tried as its source."""
@@ -249,7 +242,7 @@ class FlowEstimator:
         target: EncodedFrame,
         source: EncodedFrame,
         coarse: CoarseMatch,
-        pair: PairDescriptors | None,
+        pair: Pair | None,
     ) -> FlowResult:
         """From the coarse match to the result."""
         boxes = target.letterbox, source.letterbox
@@ -285,7 +278,7 @@ class FlowEstimator:
         target: EncodedFrame,
         source: EncodedFrame,
         fields: ZoomedFlow,
-        pair: PairDescriptors | None,
+        pair: Pair | None,
     ) -> DenseMatch:
         """The head's dense match of both directions."""
         ours, theirs = target.head, source.head

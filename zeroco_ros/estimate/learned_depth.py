@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from zeroco_ros.engine.backend import Backend, NonFiniteOutput
+from zeroco_ros.engine.bundle import sha256
+from zeroco_ros.engine.graph_backend import GraphBackend
+from zeroco_ros.engine.graph_heads import GraphDepthHead
+from zeroco_ros.engine.pair import sides_of
+from zeroco_ros.engine.pair_heads import DepthHeadRunner, TorchDepthHead
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.frames import EncodedFrame, network_input
 from zeroco_ros.estimate.results import FlowResult
 from zeroco_ros.geometry.epipolar import relative_pose
 from zeroco_ros.heads.aggregation import Direction
 from zeroco_ros.heads.checkpoint import load_head
-from zeroco_ros.heads.dense import as_direction
 from zeroco_ros.heads.depth import DepthHead
 from zeroco_ros.heads.depth_geometry import (
     CELL,
@@ -38,7 +41,6 @@ FloatArray = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 SURE = 1e-3  # confidences are cut off at these odds
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -65,26 +67,31 @@ class LearnedDepth:
     """A depth head beside a backbone that is already running.
 
     head: shipped weights or a file of `zeroco train depth`; backend: of the flow estimator whose
-    frames it is given, its device and precision are used. Raises WeightsError for an unreadable
-    file, ConfigError for another kind of head.
+    frames it is given, its device and precision are used. An engine brings its own depth head,
+    which has to be this one. Raises WeightsError for an unreadable file, ConfigError for another
+    kind of head or an engine without it.
     """
 
     def __init__(self, backend: Backend, head: str | Path = "depth_head") -> None:
-        loaded = load_head(resolve(head))
-        if not isinstance(loaded.head, DepthHead):
-            raise ConfigError(f"head '{head}' is of kind {loaded.kind!r}: depth is needed")
-        self.metadata: Mapping[str, Any] = loaded.metadata
         self.backend = backend
-        self._head = loaded.head.to(backend.device).eval()
-        self._factor = float(loaded.metadata.get("sigma_factor", 1.0))
+        self.metadata: Mapping[str, Any]
+        self._runner: DepthHeadRunner
+        if isinstance(backend, GraphBackend):
+            self._runner, self.metadata = _of_engine(backend, head)
+        else:
+            loaded = load_head(resolve(head))
+            if not isinstance(loaded.head, DepthHead):
+                raise ConfigError(f"head '{head}' is of kind {loaded.kind!r}: depth is needed")
+            self._runner = TorchDepthHead(loaded.head, backend.device, backend.precision)
+            self.metadata = loaded.metadata
+        self._factor = float(self.metadata.get("sigma_factor", 1.0))
 
     def encode(self, frame: EncodedFrame) -> DepthFrame:
         """What depends on one image only; kept by the caller, reused for every pair it is in."""
         pixels = network_input(frame.image, frame.letterbox, "area")
         rows, columns = frame.letterbox.valid
         content = pixels[..., : PATCH * rows, : PATCH * columns]
-        with torch.inference_mode(), self._arithmetic():
-            return DepthFrame(frame, self._head.encode(content.to(self.backend.device)))
+        return DepthFrame(frame, self._runner.encode(content))
 
     def predict(
         self,
@@ -117,8 +124,7 @@ class LearnedDepth:
         known = _unit(motion) if motion is not None else seen_motion(field, sure, *intrinsics)
         geometry = _channels(field, sure, intrinsics, known)
         direction = self._direction(ours.frame, theirs)
-        with torch.inference_mode(), self._arithmetic():
-            found = self._head(direction, ours.features, geometry.to(self.backend.device))
+        found = self._runner.depth(direction, ours.features, geometry)
         both = torch.stack([found.log_inverse[0], found.log_sigma[0]]).float().cpu().numpy()
         if not np.isfinite(both).all():
             raise NonFiniteOutput("the depth head returned NaN or Inf: use precision 'fp32'")
@@ -128,18 +134,31 @@ class LearnedDepth:
 
     def _direction(self, target: EncodedFrame, source: EncodedFrame) -> Direction:
         """The target's side of the pair: reciprocal volume and features on the valid tokens."""
-        boxes = target.letterbox.valid, source.letterbox.valid
+        valid = target.letterbox.valid, source.letterbox.valid
+        pair = self.backend.match(target.encoding, source.encoding, features=True, valid=valid)
+        ahead, back = sides_of(pair, valid)
         with torch.inference_mode():
-            pair = self.backend.match(target.encoding, source.encoding, features=True)
-            ahead = as_direction(pair.forward, boxes[0], boxes[1])
-            back = as_direction(pair.backward, boxes[1], boxes[0])
             volume = reciprocal_volume(ahead.volume, back.volume)
-        return Direction(volume, ahead.features, *boxes)
+        return Direction(volume, ahead.features, *valid)
 
-    def _arithmetic(self) -> AbstractContextManager[object]:
-        if self.backend.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.backend.device, dtype=_DTYPES[self.backend.precision])
+
+def _of_engine(
+    backend: GraphBackend, head: str | Path
+) -> tuple[DepthHeadRunner, Mapping[str, Any]]:
+    """Return the engine's depth head and its metadata, which has to be the head that is meant."""
+    origin = backend.manifest.depth
+    if origin is None:
+        raise ConfigError(
+            "this engine was exported without a depth head: export it with --depth, or use mode "
+            "'geometric'"
+        )
+    found = sha256(resolve(head).read_bytes())
+    if found != origin.sha256:
+        raise ConfigError(
+            f"this engine's depth head is '{origin.name}' (sha256 {origin.sha256[:12]}), not "
+            f"'{head}' ({found[:12]}): give that one, or export the engine with --depth {head}"
+        )
+    return GraphDepthHead(backend), origin.metadata
 
 
 def in_model(K: Matrix, box: Letterbox) -> Matrix:

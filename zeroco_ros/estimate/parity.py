@@ -27,7 +27,7 @@ from zeroco_ros.engine.torch_backend import TorchBackend
 from zeroco_ros.errors import BackendError, ConfigError, WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.dense import DenseHead
-from zeroco_ros.estimate.exported import OpenEngine, engine_of
+from zeroco_ros.estimate.engines import OpenEngine, engine_of
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.estimate.frames import EncodedFrame
 from zeroco_ros.heads.checkpoint import load_head

@@ -5,65 +5,59 @@ They see the images as the backbone does, so they follow its letterbox and leave
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zeroco_ros.croco.descriptors import PairDescriptors
 from zeroco_ros.engine.backend import Backend
+from zeroco_ros.engine.pair import Pair, sides_of
+from zeroco_ros.engine.pair_heads import TorchVolumeHead, VolumeHeadRunner
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.dense import DenseHead, DenseMatch
 from zeroco_ros.estimate.frames import VolumeFrame
 from zeroco_ros.heads.aggregation import AggregationHead
-from zeroco_ros.heads.checkpoint import LoadedHead, load_head
-from zeroco_ros.heads.dense import DenseFlow, as_direction, match_sides
+from zeroco_ros.heads.checkpoint import load_head
+from zeroco_ros.heads.dense import DenseFlow
 from zeroco_ros.heads.super_resolution import SuperResolutionHead
 from zeroco_ros.matching.flow import PATCH, Letterbox, flow_to_image, interpolation
 from zeroco_ros.weights import resolve
 
 FloatArray = npt.NDArray[np.float32]
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class VolumeHead:
     """A head of kind aggregation or super_resolution on a device.
 
-    device, precision: the backbone's, resolved; beta: the temperature of its volume. Raises
-    ConfigError for a configuration whose volume is not the one that the head was trained on.
+    runner: what computes it; metadata: of its file. Raises ConfigError for a configuration whose
+    volume is not the one that such a head was trained on.
     """
 
     def __init__(
-        self, loaded: LoadedHead, config: FlowConfig, device: str, precision: str
+        self, runner: VolumeHeadRunner, config: FlowConfig, metadata: Mapping[str, Any]
     ) -> None:
         if config.correlation != "cross_attention" or config.zoom:
             raise ConfigError(
-                f"head of kind {loaded.kind}: only with correlation cross_attention and no zoom"
+                f"head '{config.head}': only with correlation cross_attention and no zoom"
             )
-        assert isinstance(loaded.head, AggregationHead | SuperResolutionHead)
-        self.metadata = loaded.metadata
-        self.device, self.precision = device, precision
-        self._head = loaded.head.to(device).eval()
+        self.metadata = dict(metadata)
+        self._runner = runner
 
     def encode(self, inputs: Sequence[Tensor], boxes: Sequence[Letterbox]) -> list[VolumeFrame]:
         """Frames of network inputs (1, 3, h, w) that hold images as `boxes` say."""
         frames = []
         for pixels, box in zip(inputs, boxes, strict=True):
-            features = None
-            if isinstance(self._head, SuperResolutionHead):
-                rows, columns = box.valid
-                content = pixels[..., : PATCH * rows, : PATCH * columns]
-                with torch.inference_mode(), self._arithmetic():
-                    features = self._head.encode(content.to(self.device))
-            frames.append(VolumeFrame(box, features))
+            rows, columns = box.valid
+            content = pixels[..., : PATCH * rows, : PATCH * columns]
+            frames.append(VolumeFrame(box, self._runner.encode(content)))
         return frames
 
     def match(
-        self, pair: PairDescriptors, target: VolumeFrame, source: VolumeFrame, beta: float | None
+        self, pair: Pair, target: VolumeFrame, source: VolumeFrame, beta: float | None
     ) -> DenseMatch:
         """Dense flow of both directions. pair: with features, of a batch of one.
 
@@ -73,22 +67,11 @@ class VolumeHead:
         if beta is None:
             raise ConfigError("this head needs the temperature of its backbone: set beta")
         boxes = target.letterbox, source.letterbox
-        sides = (
-            as_direction(pair.forward, boxes[0].valid, boxes[1].valid),
-            as_direction(pair.backward, boxes[1].valid, boxes[0].valid),
-        )
-        with torch.inference_mode(), self._arithmetic():
-            ahead, back = match_sides(
-                self._head, sides, (target.features, source.features), beta=beta
-            )
+        sides = sides_of(pair, (boxes[0].valid, boxes[1].valid))
+        ahead, back = self._runner.flow(sides, (target.features, source.features), beta)
         flow, certainty = _to_image(ahead, boxes[0], boxes[1])
         backward, back_certainty = _to_image(back, boxes[1], boxes[0])
         return DenseMatch(flow, backward, certainty, back_certainty)
-
-    def _arithmetic(self) -> AbstractContextManager[object]:
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(self.device, dtype=_DTYPES[self.precision])
 
 
 def open_head(config: FlowConfig, backend: Backend) -> DenseHead | VolumeHead:
@@ -101,7 +84,9 @@ def open_head(config: FlowConfig, backend: Backend) -> DenseHead | VolumeHead:
         raise ConfigError(f"head '{config.head}' is of kind depth: a flow head is needed")
     if loaded.kind == "recurrent":
         return DenseHead.open(config.head, config.head_max_side, backend.device, backend.precision)
-    return VolumeHead(loaded, config, backend.device, backend.precision)
+    assert isinstance(loaded.head, AggregationHead | SuperResolutionHead)
+    runner = TorchVolumeHead(loaded.head, backend.device, backend.precision)
+    return VolumeHead(runner, config, loaded.metadata)
 
 
 def _to_image(

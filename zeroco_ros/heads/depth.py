@@ -98,7 +98,7 @@ class CostTokens(CostAggregation):
     def forward(self, direction: Direction) -> Tensor:
         """(B, Nt, dim): blocks of source cells, weighed by what is in them."""
         x = self.norm(self.mix(direction))
-        mean: Tensor = (self.score(x).softmax(2) * x).sum(2)
+        mean: Tensor = (self.score(x).float().softmax(2) * x).sum(2)
         return mean
 
 

@@ -44,7 +44,7 @@ class WindowBlock(nn.Module):
         bias = self.position_bias[self.index].permute(2, 0, 1).unsqueeze(0).to(q.dtype)
         if down or right:
             bias = bias + self._absent(x, padded)
-        mixed = functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        mixed = _mixed(q, k, v, bias)
         joined = self.proj(mixed.transpose(1, 2).flatten(2))
         return join_windows(joined, self.window, padded.shape)[:, :height, :width]
 
@@ -53,6 +53,15 @@ class WindowBlock(nn.Module):
         outside = torch.full_like(padded[..., :1], -torch.inf)
         outside[:, : x.shape[1], : x.shape[2]] = 0
         return split_windows(outside, self.window)[..., 0][:, None, None]
+
+
+def _mixed(q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+    """Attention with a bias on (B, heads, N, head_dim); as plain products in an exported graph."""
+    if not torch.compiler.is_exporting():
+        return functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    mixed: Tensor = (logits.float() + bias.float()).softmax(-1).to(v.dtype) @ v
+    return mixed
 
 
 def relative_index(window: int) -> Tensor:

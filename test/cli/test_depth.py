@@ -235,20 +235,26 @@ def test_an_interrupted_run_is_known_and_replaced(
 def test_options_reach_the_estimator(
     zeroco: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from zeroco_ros.estimate import depth
+    from zeroco_ros.estimate import depth, network
 
-    seen: list[tuple[Any, dict[str, Any]]] = []
+    seen: list[Any] = []
+    original = network.open_flow
 
-    def spy(self: Any, config: Any, **options: Any) -> None:
-        seen.append((config, options))
+    def spy(config: Any, options: Any) -> Any:
+        seen.append(options)
+        return original(config, options)
+
+    def stop(flow: Any, config: Any) -> None:
+        seen.append(config)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(depth.DepthEstimator, "__init__", spy)
+    monkeypatch.setattr(network, "open_flow", spy)
+    monkeypatch.setattr(depth.DepthEstimator, "from_flow", stop)
     options = "--preset accurate --mode fused --baseline 0.2 --device cpu --threads 1"
     assert zeroco(*options.split())[0] == 130
-    config, given = seen[0]
+    given, config = seen
     assert (config.mode, config.baseline, config.window) == ("fused", 0.2, 8)
-    assert given["device"] == "cpu" and given["threads"] == 1
+    assert (given.device, given.threads, given.backend) == ("cpu", 1, "auto")
 
 
 @pytest.mark.parametrize(

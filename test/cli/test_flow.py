@@ -72,22 +72,22 @@ def test_one_summary_line(zeroco, tmp_path: Path, tiny_weights: Path) -> None:
     assert re.fullmatch(
         rf"{re.escape(str(tmp_path))}/out\.flo: 64x48, median motion [\d.]+ px, "
         rf"mean confidence [01]\.\d\d, occluded [\d.]+ %, preset fast, "
-        rf"weights {re.escape(str(tiny_weights))}, [\d.]+ s \(and [\d.]+ s to load\)\n",
+        rf"weights {re.escape(str(tiny_weights))}, torch \w+, [\d.]+ s \(and [\d.]+ s to load\)\n",
         out,
     )
 
 
 def test_explicit_options_override_the_preset(monkeypatch: pytest.MonkeyPatch, zeroco) -> None:
-    from zeroco_ros.estimate import flow
+    from zeroco_ros.estimate import network
 
     seen = []
-    original = flow.FlowEstimator.__init__
+    original = network.open_flow
 
-    def spy(self, config, **options):
+    def spy(config, options, **more):
         seen.append((config, options))
-        original(self, config, **options)
+        return original(config, options, **more)
 
-    monkeypatch.setattr(flow.FlowEstimator, "__init__", spy)
+    monkeypatch.setattr(network, "open_flow", spy)
     options = "--preset paper --correlation encoder --beta 0.5 --zoom 2 --no-reciprocity"
     options += " --no-register-fix --size 32x48 --device cpu --threads 1"
     assert zeroco(*options.split())[0] == 0
@@ -102,7 +102,7 @@ def test_explicit_options_override_the_preset(monkeypatch: pytest.MonkeyPatch, z
         register_fix=False,
         size=(32, 48),
     )
-    assert changed[1]["device"] == "cpu" and changed[1]["threads"] == 1
+    assert (changed[1].device, changed[1].threads, changed[1].backend) == ("cpu", 1, "auto")
     assert plain[0] == preset("paper")
 
 

@@ -31,6 +31,7 @@ class Notes:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.voids = 0
 
     def note(self, _key: str, text: str) -> None:
         self.lines.append(text)
@@ -38,6 +39,7 @@ class Notes:
     error = note
 
     def non_finite(self, text: str) -> None:
+        self.voids += 1
         self.lines.append(f"void: {text}")
 
     def refuse(self, topic: str, text: str) -> None:
@@ -226,7 +228,8 @@ def test_void_results_are_dropped_and_epochs_and_cameras_start_anew() -> None:
         publish_depth=lambda result, item, limit: published.append(result) or {"depth"},
     )
     model = SimpleNamespace(estimator=stream)
-    job = DepthJob(model, outputs, notes, metrics, lambda: {"max_depth": 0.0})
+    values = {"max_depth": 0.0, "max_non_finite": 9}
+    job = DepthJob(model, outputs, notes, metrics, lambda: values, SimpleNamespace())
     latch = CameraLatch("info", False, notes)
     latch.take(scenes.calibration((128, 96)))
     for epoch, size in ((1, 1), (1, 1), (2, 1), (3, 2), (3, 2)):

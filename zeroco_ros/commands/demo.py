@@ -6,6 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
+from zeroco_ros.commands.network_options import (
+    add_network_options,
+    check_network_options,
+    network_parameters,
+)
 from zeroco_ros.errors import ConfigError
 
 HELP = "play a bag into real flow and depth nodes; pictures, animations, a bag and numbers"
@@ -38,28 +43,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--show", choices=tuple(NODES), default="both", help="which node (default: both)")
     add("--preset", default="default", metavar="NAME", help="of both (default: default)")
-    add("--weights", default="default", metavar="NAME|FILE", help="model (default: the shipped)")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
-    add("--threads", type=int, default=0, metavar="N", help="CPU threads (default: all)")
     rendered = parser.add_argument_group("the rendered bag")
     add = rendered.add_argument
     add("--frames", type=int, default=30, metavar="N", help="default: 30")
     add("--size", default="480x640", metavar="HxW", help="in pixels (default: 480x640)")
     add("--seed", type=int, default=0, metavar="N", help="of the camera noise (default: 0)")
+    add_network_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run it and print the summary."""
     from zeroco_ros.ros.environment import require_rclpy
 
-    size, weights = _checked(args)
+    size = _checked(args)
     require_rclpy()
     from zeroco_ros.demo.run import DemoOptions, run_demo
     from zeroco_ros.estimate.depth_config import DEPTH_PRESETS
 
-    parameters = {"preset": args.preset, "weights": weights, "device": args.device}
-    if args.threads:
-        parameters["threads"] = args.threads
+    parameters = {"preset": args.preset, **network_parameters(args)}
     summary = run_demo(
         DemoOptions(
             bag=args.bag,
@@ -82,14 +83,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _checked(args: argparse.Namespace) -> tuple[tuple[int, int], str]:
-    """Size of the rendered frames, and the weights as flow_node takes them; raises ZerocoError.
+def _checked(args: argparse.Namespace) -> tuple[int, int]:
+    """Size of the rendered frames; raises ZerocoError.
 
     What is wrong is said before anything is rendered or started.
     """
     from zeroco_ros.commands.flow import parse_size
     from zeroco_ros.estimate.config import preset
-    from zeroco_ros.weights import resolve, shipped
+    from zeroco_ros.weights import resolve
 
     if args.rate is not None and not 0 < args.rate < float("inf"):
         raise ConfigError(f"--rate is {args.rate:g}: give a number above 0, 1 is real time")
@@ -99,5 +100,6 @@ def _checked(args: argparse.Namespace) -> tuple[tuple[int, int], str]:
     if not all(64 <= side <= 2160 for side in size):
         raise ConfigError(f"--size is {args.size}: give 64 to 2160 pixels a side")
     preset(args.preset)
-    path = resolve(args.weights)
-    return size, args.weights if args.weights in shipped() else str(path.resolve())
+    resolve(args.weights or "default")
+    check_network_options(args)
+    return size

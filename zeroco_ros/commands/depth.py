@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zeroco_ros.commands.network_options import add_network_options, network_options
 from zeroco_ros.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--npy", action="store_true", help="write .npy beside the PNG too")
     _add_model_arguments(parser)
     _add_cloud_arguments(parser)
+    add_network_options(parser)
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,9 +84,6 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--camera-height", type=float, metavar="M", help="meters above the ground: gives scale")
     add("--baseline", type=float, metavar="M", help="meters between the first two key frames")
-    add("--weights", default="default", metavar="NAME|FILE", help="model (default: the shipped)")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
-    add("--threads", type=int, metavar="N", help="CPU threads (default: torch's choice)")
 
 
 def _add_cloud_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,9 +111,9 @@ def run(args: argparse.Namespace) -> int:
     from zeroco_ros.sequence.frames import open_sequence
 
     _check(args)
-    config = depth_config(args)
+    config, options = depth_config(args), network_options(args)
     with open_sequence(args.recording, topic=args.topic, fps=args.fps) as sequence:
-        summary = estimate_depth(sequence, config, args)
+        summary = estimate_depth(sequence, config, options, args)
     print(summary.as_text())
     for warning in summary.warnings:
         print(f"zeroco depth: warning: {warning}", file=sys.stderr)

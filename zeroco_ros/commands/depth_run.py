@@ -10,26 +10,31 @@ from tqdm import tqdm
 
 from zeroco_ros.commands.depth_folder import DepthFolder
 from zeroco_ros.commands.depth_summary import DepthSummary
+from zeroco_ros.commands.network_options import warn_of_backend
 from zeroco_ros.errors import ImageError
 from zeroco_ros.sequence.open import open_camera, open_poses
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.depth import DepthStream
     from zeroco_ros.estimate.depth_config import DepthConfig
+    from zeroco_ros.estimate.network import NetworkOptions, RunningFlow
     from zeroco_ros.sequence.frames import Frame, Sequence
     from zeroco_ros.sequence.poses import Poses
 
 
 def estimate_depth(
-    sequence: Sequence, config: DepthConfig, args: argparse.Namespace
+    sequence: Sequence, config: DepthConfig, options: NetworkOptions, args: argparse.Namespace
 ) -> DepthSummary:
     """Depth of a recording into `args.out`; what came of it. Raises ZerocoError."""
+    from zeroco_ros.estimate.depth import DepthEstimator
+
     frames = sequence.frames(args.every, args.max_frames)
     first = _first(sequence, frames)
     height, width = first.image.shape[:2]
     camera, camera_words = open_camera(sequence, args.camera, (width, height))
     poses = open_poses(sequence, args.poses)
-    stream = _stream(config, camera, args)
+    running = _network(config, options)
+    stream = DepthEstimator.from_flow(running.estimator, config).stream(camera)
     folder = DepthFolder(args.out, npy=args.npy, voxel=args.voxel, max_sigma=args.max_sigma)
     summary = DepthSummary(
         folder=str(args.out),
@@ -38,7 +43,8 @@ def estimate_depth(
         poses=poses.words if poses else "none given, estimated",
         preset=args.preset,
         mode=config.mode,
-        weights=args.weights,
+        weights=args.weights or running.model,
+        network=running.facts,
         size=(width, height),
     )
     bar = tqdm(total=_total(sequence, args), desc="depth", unit="frame", disable=None)
@@ -66,13 +72,12 @@ def _with_first(first: Frame, rest: Any) -> Any:
     yield from rest
 
 
-def _stream(config: DepthConfig, camera: Any, args: argparse.Namespace) -> DepthStream:
-    from zeroco_ros.estimate.depth import DepthEstimator
+def _network(config: DepthConfig, options: NetworkOptions) -> RunningFlow:
+    from zeroco_ros.estimate.network import open_flow
 
-    estimator = DepthEstimator(
-        config, weights=args.weights, device=args.device, threads=args.threads
-    )
-    return estimator.stream(camera)
+    running = open_flow(config.flow_config, options)
+    warn_of_backend(running, "depth")
+    return running
 
 
 def _push(

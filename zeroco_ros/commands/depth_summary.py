@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ _MEANINGS = {
 
 @dataclass
 class DepthSummary:
-    """A run. recording, camera, poses: where from, in words. size: width and height in pixels.
+    """A run. recording, camera, poses: where from, in words. network: what ran it, as diagnostics
+    say it. size: width and height in pixels.
 
     states: frames by what was said about them; coverage: share of pixels with depth, relative:
     median of sigma / depth, seconds: of computing, each one value per frame with depth.
@@ -39,6 +41,7 @@ class DepthSummary:
     preset: str
     mode: str
     weights: str
+    network: Mapping[str, str]
     size: tuple[int, int]
     frames: int = 0
     posed: int = 0
@@ -112,6 +115,7 @@ class DepthSummary:
             "preset": self.preset,
             "mode": self.mode,
             "weights": self.weights,
+            "network": dict(self.network),
             "width": self.size[0],
             "height": self.size[1],
             "frames": self.frames,
@@ -138,12 +142,18 @@ class DepthSummary:
             ("camera", self.camera),
             ("poses", f"{self.poses}; {self.posed} of {self.frames} frames have one"),
             ("estimate", f"preset {self.preset}, mode {self.mode}, weights {self.weights}"),
+            ("network", self._network_text()),
             ("frames", f"{self.frames}: {states}; {self.keyframes} key frames"),
         ]
         if self.scale:
             rows += [("depth", self._depth_text()), ("cloud", self._cloud_text())]
         rows.append(("written", f"{self.folder}: {', '.join(self.written)}"))
         return "\n".join(f"{name:<9} {text}".rstrip() for name, text in rows)
+
+    def _network_text(self) -> str:
+        facts = self.network
+        engine = f", engine {facts['engine']}" if facts["engine"] else ""
+        return f"{facts['backend reason']}; {facts['device']}, {facts['precision']}{engine}"
 
     def _depth_text(self) -> str:
         unit = "m" if self.scale == "metric" else "in a relative scale"

@@ -10,6 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zeroco_ros.commands.network_options import (
+    add_network_options,
+    network_options,
+    warn_of_backend,
+)
 from zeroco_ros.errors import ConfigError, ImageError
 
 if TYPE_CHECKING:
@@ -42,11 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also write OUT's name with _show.png: target, source, flow, confidence, "
         "and the source warped by the flow, side by side",
     )
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
-    add("--threads", type=int, metavar="N", help="CPU threads (default: torch's choice)")
-    add("--engine", metavar="FOLDER", help="run an engine of `zeroco export` in ONNX Runtime")
-    add("--provider", default="cpu", help="of ONNX Runtime: cpu (default), cuda or tensorrt")
     _add_model_arguments(parser)
+    add_network_options(parser)
 
 
 def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,13 +59,6 @@ def _add_model_arguments(parser: argparse.ArgumentParser) -> None:
         default="default",
         metavar="NAME",
         help="fast, default, accurate, or paper (the published protocol); default: default",
-    )
-    add(
-        "--weights",
-        default="default",
-        metavar="NAME|FILE",
-        help="shipped weights by name, or a model file: ours (.safetensors), or an official "
-        "CroCo v1/v2, DUSt3R or MASt3R checkpoint (.pth)",
     )
     add(
         "--correlation",
@@ -99,26 +94,20 @@ def run(args: argparse.Namespace) -> int:
     """Estimate, write, and print one summary line."""
     from zeroco_ros.media.flow_files import write_flow
 
+    options = network_options(args)
     out, pictures = _outputs(args)
     config = flow_config(args)
     target, source = _read_pair(args.target, args.source)
 
     started = time.perf_counter()
     _say("loading the model ...")
-    from zeroco_ros.estimate.flow import FlowEstimator
+    from zeroco_ros.estimate.network import open_flow
 
-    if args.engine is not None:
-        estimator = FlowEstimator.from_engine(
-            args.engine, config, provider=args.provider, threads=args.threads
-        )
-    else:
-        estimator = FlowEstimator(
-            config, weights=args.weights, device=args.device, threads=args.threads
-        )
+    running = open_flow(config, options, progress=lambda line: _say(f"{line} ..."))
     loaded = time.perf_counter()
     _say("estimating ...")
     try:
-        result = estimator.estimate(target, source)
+        result = running.estimator.estimate(target, source)
     except ImageError as error:
         raise ImageError(f"{args.target}, {args.source}: {error}") from error
     seconds = time.perf_counter() - loaded
@@ -126,10 +115,12 @@ def run(args: argparse.Namespace) -> int:
     write_flow(out, result)
     if pictures is not None:
         _write_pictures(pictures, target, source, result)
-    model = f"weights {args.weights}" if args.engine is None else f"engine {args.engine}"
-    names = f"preset {args.preset}, {model}"
+    weights = args.weights or "default"
+    model = f"engine {running.engine}" if running.engine else f"weights {weights}"
+    names = f"preset {args.preset}, {model}, {running.backend} {running.precision}"
     took = f"{seconds:.2f} s (and {loaded - started:.2f} s to load)"
     print(f"{out}: {summary(result)}, {names}, {took}")
+    warn_of_backend(running, "flow")
     return 0
 
 

@@ -69,11 +69,13 @@ class FlowStep:
 
     def _encoded(self, *frames: Frame) -> list[Any] | None:
         """Encode all, or return None, counted once, where one of them holds no usable image."""
-        if any(frame.unusable for frame in frames):  # refused before, in another pair
+        encode = self._estimator.encode
+        # Refused before, in another pair, or encoded by a network that serves no more.
+        if any(frame.unusable or frame.stale(encode) for frame in frames):
             self._counters.add("unpaired")
             return None
         try:
-            return [frame.encoded(self._estimator.encode) for frame in frames]
+            return [frame.encoded(encode) for frame in frames]
         except ImageError as error:
             self._log.refuse(next(f.topic for f in frames if f.unusable), str(error))
             return None

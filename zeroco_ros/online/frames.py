@@ -21,7 +21,7 @@ class Frame:
 
     header: the message's, unchanged. stamp: its stamp in ns. arrival: seconds, by the monotonic
     clock where not given.
-    unusable: decoding or encoding has failed before.
+    unusable: decoding or encoding has refused it before.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Frame:
         self._significant_bits = significant_bits
         self._pixels: npt.NDArray[np.uint8] | None = None
         self._encoded: Any = None
+        self._encoder: Any = None
         self.unusable = False
 
     def decode(self) -> npt.NDArray[np.uint8]:
@@ -56,10 +57,17 @@ class Frame:
     def encoded(self, encode: Callable[[npt.NDArray[np.uint8]], Any]) -> Any:
         """What `encode` (FlowEstimator.encode) makes of the pixels. Raises ImageError."""
         if self._encoded is None:
-            self.unusable = True
-            self._encoded = encode(self.decode())
-            self.unusable, self._pixels = False, None
+            try:
+                self._encoded, self._encoder = encode(self.decode()), encode
+            except ImageError:
+                self.unusable = True
+                raise
+            self._pixels = None
         return self._encoded
+
+    def stale(self, encode: Callable[[npt.NDArray[np.uint8]], Any]) -> bool:
+        """Whether another estimator than that of `encode` has encoded it."""
+        return self._encoded is not None and self._encoder != encode
 
     def _bound(self, size: tuple[int, ...] | None) -> None:
         if size is not None and size[0] * size[1] > self._max_pixels:

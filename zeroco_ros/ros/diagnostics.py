@@ -27,6 +27,8 @@ class Condition:
     queue: items that wait for the worker. waiting: all items in the node, also those worked on.
     model: keys of diagnostics_table.MODEL; empty while unconfigured.
     complaints: what else is wrong while it is active. facts: what else it shows.
+    doing: what takes long while it configures. gave_up: why it deactivated itself. trouble: why
+    the network that was asked for does not serve. All "" where it does not apply.
     """
 
     state: str
@@ -43,6 +45,9 @@ class Condition:
     model: Mapping[str, str]
     complaints: Sequence[Complaint] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    doing: str = ""
+    gave_up: str = ""
+    trouble: str = ""
 
 
 def assess(condition: Condition, metrics: Metrics) -> tuple[bytes, str]:
@@ -50,8 +55,14 @@ def assess(condition: Condition, metrics: Metrics) -> tuple[bytes, str]:
     reasons: list[Complaint] = []
     if condition.clock_silent:
         reasons.append((WARN, "use_sim_time is set and /clock is silent"))
+    if condition.gave_up:
+        reasons.append((ERROR, f"deactivated: {condition.gave_up}"))
+    if condition.trouble:
+        reasons.append((ERROR, condition.trouble))
     if condition.state == "unconfigured":
-        if condition.configure_error:
+        if condition.doing:
+            reasons.append((WARN, f"configuring: {condition.doing}"))
+        elif condition.configure_error:
             reasons.append((ERROR, f"not configured: {condition.configure_error}"))
         else:
             reasons.append((WARN, "unconfigured"))

@@ -9,13 +9,15 @@ from zeroco_ros.ros.journal import Journal
 from zeroco_ros.ros.metrics import Metrics
 from zeroco_ros.ros.model import RunningModel
 from zeroco_ros.ros.outputs import Outputs
+from zeroco_ros.ros.recovery import Keeper, Recovery
 
 
 class Job:
     """One item in, wanted topics out; called on the worker's thread. Made when torch is there.
 
-    values: returns the parameters of now. Exceptions that concern one image or one result are
-    counted and logged by the job; others leave, for the worker to report.
+    values: returns the parameters of now; keeper: the node. Exceptions that concern one image or
+    one result are counted and logged by the job; others leave, for the worker to report.
+    A subclass makes its step in `_renew`, and runs it through `_recovery`.
     """
 
     def __init__(
@@ -25,12 +27,16 @@ class Job:
         journal: Journal,
         metrics: Metrics,
         values: Callable[[], Mapping[str, Any]],
+        keeper: Keeper,
     ) -> None:
-        from zeroco_ros.engine.backend import NonFiniteOutput
-
-        self._void = NonFiniteOutput
         self._model = model
         self._outputs = outputs
         self._journal = journal
         self._metrics = metrics
         self._values = values
+        self._recovery = Recovery(model, journal, metrics, values, keeper, self._renew)
+        self._renew()
+
+    def _renew(self) -> None:
+        """Make the step on the model's present estimator."""
+        raise NotImplementedError

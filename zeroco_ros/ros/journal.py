@@ -40,6 +40,7 @@ class Journal:
         self._metrics = metrics
         self._throttle = Throttle()
         self.incompatible_text = ""
+        self.voids = 0  # results that were not finite, so far
 
     def received(self, topic: str) -> None:
         """An image message arrived on `topic`."""
@@ -72,6 +73,7 @@ class Journal:
 
     def non_finite(self, reason: str) -> None:
         """The network's output is void."""
+        self.voids += 1
         self._metrics.add("non_finite")
         self.error("non_finite", f"result dropped: {reason}")
 

@@ -66,6 +66,7 @@ class ManagedNode(LifecycleNode):
 
     state: the lifecycle label. finished: shut down, nothing is left to spin for. loading: inside
     configure, where a signal may interrupt. stopping: set from outside when the process ends.
+    fatal: why the process must end with an error, "" while it need not.
     """
 
     TASK: ClassVar[str]
@@ -80,7 +81,8 @@ class ManagedNode(LifecycleNode):
         self.metrics = Metrics(self.COUNTERS)
         self.journal = Journal(self.get_logger(), self.metrics)
         self._pipeline: Pipeline[Any] | None = None
-        self._configure_error = ""
+        self._configure_error = self._doing = self._gave_up = self.fatal = ""
+        self._surrender = ""  # set by the worker: why it wants to be deactivated
         self.parameters = ParameterServer(
             self, self.TABLE, state=lambda: self.state, applied=self._parameters_changed
         )
@@ -100,7 +102,7 @@ class ManagedNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, prepare the topics; FAILURE with one line that says what to do."""
-        self._configure_error = ""
+        self._configure_error = self._gave_up = ""
         self.get_logger().info(f"loading weights '{self.parameters.values['weights']}'")
         self.loading = True
         try:
@@ -110,7 +112,7 @@ class ManagedNode(LifecycleNode):
                 self._explain(error)
             return FAILURE
         finally:
-            self.loading = False
+            self.loading, self._doing = False, ""
         self.state = "inactive"
         topics = ", ".join(self._pipeline.topics)
         self.get_logger().info(f"configured: {self._pipeline.model.summary}; input {topics}")
@@ -122,6 +124,7 @@ class ManagedNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start working; the inputs are subscribed as soon as somebody listens."""
         result = super().on_activate(state)
+        self._surrender = self._gave_up = ""
         self._pipeline.start()
         self.state = "active"
         return result
@@ -172,8 +175,28 @@ class ManagedNode(LifecycleNode):
         self.metrics.last_error = self._configure_error
         self.get_logger().error(f"cannot configure: {self._configure_error}")
 
+    def progress(self, line: str) -> None:
+        """Say what takes long while configuring, in the log and, at once, on /diagnostics."""
+        self._doing = line
+        self.get_logger().info(line)
+        self._report()
+
+    def give_up(self, reason: str) -> None:
+        """Deactivate soon; called from any thread."""
+        self._surrender = self._surrender or reason
+
+    def die(self, reason: str) -> None:
+        """End the process soon, with exit code 1; called from any thread."""
+        if not self.fatal:
+            self.fatal = reason
+            self.get_logger().fatal(f"this process cannot go on: {reason}")
+
     @_guarded
     def _poll(self) -> None:
+        if self._surrender and self.state == "active":
+            self._gave_up, self._surrender = self._surrender, ""
+            self.journal.error("give up", f"deactivating: {self._gave_up}")
+            self.trigger_deactivate()
         if self._pipeline is not None:
             self._pipeline.poll()
 
@@ -206,5 +229,8 @@ class ManagedNode(LifecycleNode):
                 model=pipeline.model.facts if pipeline else {},
                 complaints=pipeline.complaints() if pipeline else (),
                 facts=pipeline.facts() if pipeline else {},
+                doing=self._doing,
+                gave_up=self._gave_up,
+                trouble=pipeline.model.trouble if pipeline else "",
             )
         )

@@ -32,6 +32,8 @@ COUNTERS: Mapping[str, str] = {
     "non_finite": "results dropped: not finite",
     "failed": "pairs or images lost to an unexpected error",
     "faults": "unexpected errors that cost no image",
+    "recovered": "times that the network fell back to fp32, or that an image was computed at the "
+    "second attempt, after memory had run out",
     "incompatible_qos": "publishers and subscribers whose quality of service does not fit",
 }
 # What becomes of an image in the end; `started` too where an image alone gives no result.

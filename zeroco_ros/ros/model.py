@@ -5,19 +5,20 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from zeroco_ros.errors import BackendError
+from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.weights import resolve
 
 if TYPE_CHECKING:
-    from zeroco_ros.croco.checkpoint import LoadedCroco
-    from zeroco_ros.engine.torch_backend import TorchBackend
+    from zeroco_ros.estimate.config import FlowConfig
+    from zeroco_ros.estimate.network import NetworkOptions, RunningFlow
 
 Estimator = TypeVar("Estimator")
+Progress = Callable[[str], None]
 
 MISSING_TORCH = (
     "PyTorch cannot be imported ({error}): it runs the network; install it with "
@@ -25,73 +26,124 @@ MISSING_TORCH = (
 )
 
 
-@dataclass(frozen=True)
-class RunningModel(Generic[Estimator]):
-    """An estimator and what diagnostics say about it; sha256 of the file, in hex."""
+def _quiet(line: str) -> None:
+    """Progress that nobody follows."""
 
-    estimator: Estimator
-    name: str
-    sha256: str
-    device: str
-    precision: str
-    license_note: str | None
+
+class RunningModel(Generic[Estimator]):
+    """An estimator, and what diagnostics say about the network in it.
+
+    config, options: of the network; build: makes the estimator of a flow estimator.
+    estimator: what serves now; `fall_back` exchanges it, on the worker's thread. trouble: why what
+    was asked for does not serve, "" where it does.
+    Raises WeightsError, ConfigError or BackendError.
+    """
+
+    def __init__(
+        self,
+        config: FlowConfig,
+        options: NetworkOptions,
+        build: Callable[[RunningFlow], Estimator],
+        progress: Progress,
+    ) -> None:
+        from zeroco_ros.estimate.network import open_flow
+
+        self._config, self._options, self._build = config, options, build
+        flow = open_flow(config, options, progress=progress)
+        try:
+            self.estimator = build(flow)
+        except ConfigError as error:  # the estimator needs what this engine does not hold
+            if options.backend != "auto" or flow.backend == "torch":
+                raise
+            flow = open_flow(config, replace(options, backend="torch"))
+            flow = replace(flow, reason=f"torch: engine given, {error}")
+            self.estimator = build(flow)
+        self._flow = flow
+        self.trouble = f"engine refused, torch serves: {flow.refused}" if flow.refused else ""
+
+    def fall_back(self, reason: str) -> bool:
+        """Let PyTorch in float32 serve from now on; False where it does already.
+
+        reason: what is wrong with what served so far. Raises as the constructor does.
+        """
+        from zeroco_ros.estimate.network import open_flow
+
+        former = self._flow
+        if (former.backend, former.precision) == ("torch", "fp32"):
+            return False
+        options = replace(self._options, backend="torch", precision="fp32")
+        flow = replace(open_flow(self._config, options), reason=f"torch: {reason}")
+        if former.engine:
+            flow = replace(flow, refused=reason)
+        self.estimator = self._build(flow)
+        self._flow, self.trouble = flow, f"torch in fp32 serves: {reason}"
+        return True
+
+    @property
+    def backend(self) -> str:
+        """What runs it, in words: 'onnx in fp32'."""
+        return f"{self._flow.backend} in {self._flow.precision}"
+
+    @property
+    def license_note(self) -> str | None:
+        """Set where the use of the weights is restricted."""
+        return self._flow.license_note
 
     @property
     def facts(self) -> dict[str, str]:
-        """What diagnostics show of it."""
-        return {
-            "device": self.device,
-            "precision": self.precision,
-            "model": self.name,
-            "model sha256": self.sha256,
-        }
+        """What diagnostics show of it: diagnostics_table.MODEL."""
+        return self._flow.facts
 
     @property
     def summary(self) -> str:
         """One phrase for the log."""
-        return f"{self.name} ({self.sha256[:12]}) on {self.device}, {self.precision}"
+        flow = self._flow
+        where = f"{flow.device}, {flow.precision}, {flow.reason}"
+        return f"{flow.model} ({flow.sha256[:12]}) on {where}"
 
 
-@dataclass(frozen=True)
-class Network:
-    """A network on its device, and the file it came from."""
+def open_model(
+    values: Mapping[str, Any],
+    config: FlowConfig,
+    build: Callable[[RunningFlow], Estimator],
+    progress: Progress,
+) -> RunningModel[Estimator]:
+    """Open the network that the parameters in shared_parameters.NETWORK describe.
 
-    backend: TorchBackend
-    file: LoadedCroco
-    name: str
-
-    def running(self, estimator: Estimator) -> RunningModel[Estimator]:
-        """What diagnostics say about an estimator that runs this network."""
-        return RunningModel(
-            estimator=estimator,
-            name=self.name,
-            sha256=self.file.sha256,
-            device=self.backend.device,
-            precision=self.backend.precision,
-            license_note=self.file.license_note,
-        )
-
-
-def load_network(values: Mapping[str, Any]) -> Network:
-    """Load the network that the parameters weights, device, precision and threads describe.
-
+    build: makes the estimator of the flow; progress: called with a line per step that takes long.
     Raises WeightsError, ConfigError or BackendError (also when torch is missing), whose text
     names what was given, what is allowed and what to do.
     """
-    path = Path(resolve(values["weights"]))
+    # The node tells the license note in its own log; Python's would print it a second time.
+    logging.getLogger("zeroco_ros").addHandler(logging.NullHandler())
+    return RunningModel(config, network_options(values), build, progress)
+
+
+def network_options(values: Mapping[str, Any]) -> NetworkOptions:
+    """The options that these parameter values mean."""
+    from zeroco_ros.estimate.network import NetworkOptions
+
+    return NetworkOptions(
+        backend=values["backend"],
+        weights=values["weights"],
+        engine=None if values["engine"] == "none" else Path(values["engine"]).expanduser(),
+        device=values["device"],
+        precision=values["precision"],
+        provider=values["provider"],
+        threads=int(values["threads"]) or None,
+        build=values["build_engine"],
+        check=values["check_engine"],
+        fallback=values["engine_fallback"],
+    )
+
+
+def require_torch(values: Mapping[str, Any]) -> None:
+    """Raise WeightsError without the model file, BackendError where torch cannot be imported."""
+    resolve(values["weights"])
     try:
         import torch  # noqa: F401
     except ImportError as error:
         raise BackendError(MISSING_TORCH.format(error=error)) from error
-    from zeroco_ros.croco.checkpoint import load_croco
-    from zeroco_ros.engine.torch_backend import TorchBackend
-
-    # The node tells the license note in its own log; Python's would print it a second time.
-    logging.getLogger("zeroco_ros").addHandler(logging.NullHandler())
-    loaded = load_croco(path)
-    threads = int(values["threads"]) or None
-    backend = TorchBackend(loaded.model, values["device"], values["precision"], threads)
-    return Network(backend, loaded, path.name)
 
 
 def free_memory() -> None:

@@ -22,6 +22,7 @@ class ManagedProcessNode(Protocol):
     """What `run` needs of a node beside what rclpy gives it."""
 
     finished: bool
+    fatal: str
     loading: bool
     stopping: bool
 
@@ -65,8 +66,8 @@ class StopSignals:
 def run(make_node: Callable[[], Any], arguments: Sequence[str]) -> int:
     """Spin the node until a signal, its shutdown transition or the end of ROS; exit code.
 
-    arguments: the command line after the program's name. 0: ended as asked. 2: not started, with
-    one line on stderr that says why.
+    arguments: the command line after the program's name. 0: ended as asked. 1: it could not go
+    on, and said why in the log. 2: not started, with one line on stderr that says why.
     """
     signals = StopSignals()
     node: Any = None
@@ -85,7 +86,7 @@ def run(make_node: Callable[[], Any], arguments: Sequence[str]) -> int:
             node.destroy_node()
         rclpy.try_shutdown()
         signals.restore()
-    return 0
+    return 1 if node is not None and node.fatal else 0
 
 
 def _initialize(arguments: Sequence[str]) -> None:
@@ -101,7 +102,7 @@ def _spin(node: Any, signals: StopSignals) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
-        while rclpy.ok() and not signals.requested and not node.finished:
+        while rclpy.ok() and not (signals.requested or node.finished or node.fatal):
             executor.spin_once(PATIENCE)
     finally:
         executor.remove_node(node)

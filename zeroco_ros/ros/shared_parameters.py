@@ -37,6 +37,21 @@ NETWORK: tuple[ParameterSpec, ...] = (
         pattern_text="a name of shipped weights or a path",
     ),
     choice(
+        "backend",
+        ("auto", "torch", "onnx", "tensorrt"),
+        "What runs the network: PyTorch, or an engine in ONNX Runtime or TensorRT; auto takes the "
+        "best that is there and says which and why.",
+        "configure",
+    ),
+    ParameterSpec(
+        "engine",
+        "none",
+        "Folder of an engine, made by `zeroco export` from these weights.",
+        "configure",
+        pattern=r"\S(.*\S)?",
+        pattern_text="none or the path of an engine",
+    ),
+    choice(
         "device",
         ("auto", "cpu", "cuda"),
         "Where the network runs; auto takes the GPU when there is one.",
@@ -55,6 +70,47 @@ NETWORK: tuple[ParameterSpec, ...] = (
         256,
         "CPU threads of the network; 0 leaves it to the library.",
         "configure",
+    ),
+    choice(
+        "provider",
+        ("auto", "cpu", "cuda", "tensorrt"),
+        "Execution provider of ONNX Runtime; auto takes CUDA where there is a GPU.",
+        "configure",
+    ),
+    ParameterSpec(
+        "build_engine",
+        False,
+        "Build the engine for TensorRT on this GPU when configuring, where that is not done yet: "
+        "minutes, once.",
+        "configure",
+    ),
+    ParameterSpec(
+        "check_engine",
+        True,
+        "Compare the engine with PyTorch when configuring; one that is wrong is refused.",
+        "configure",
+    ),
+    ParameterSpec(
+        "engine_fallback",
+        False,
+        "Let PyTorch serve, with diagnostics at ERROR, where the engine is refused; false: "
+        "configuring fails.",
+        "configure",
+    ),
+    number(
+        "max_non_finite",
+        5,
+        1,
+        1000,
+        "Results in a row that are not finite until on_non_finite acts.",
+        "live",
+    ),
+    choice(
+        "on_non_finite",
+        ("fallback", "deactivate"),
+        "fallback: PyTorch in fp32 serves from then on, and if that fails too, or served already, "
+        "the node deactivates; deactivate: it does so at once.",
+        "live",
     ),
 )
 

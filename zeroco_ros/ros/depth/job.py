@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zeroco_ros.online.depth_step import DepthFacts, DepthStep
 from zeroco_ros.ros.job import Job
@@ -20,8 +20,7 @@ class DepthJob(Job):
     _model: RunningModel[DepthEstimator]
     _outputs: DepthOutputs
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def _renew(self) -> None:
         self._step = DepthStep(self._model.estimator, self._journal, self._metrics)
 
     @property
@@ -34,7 +33,7 @@ class DepthJob(Job):
         if not self._outputs.wanted():
             self._metrics.add("unwanted")
             return
-        result = self._step(item)
+        result = self._recovery.run(lambda: self._step(item))
         if result is None:
             return
         if self._outputs.publish_depth(result, item, float(self._values()["max_depth"])):

@@ -6,28 +6,32 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zeroco_ros.ros.model import RunningModel, load_network
+from zeroco_ros.ros.model import Progress, RunningModel, open_model, require_torch
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.depth import DepthEstimator
     from zeroco_ros.estimate.depth_config import DepthConfig
+    from zeroco_ros.estimate.network import RunningFlow
 
 
-def load_model(values: Mapping[str, Any]) -> RunningModel[DepthEstimator]:
+def load_model(
+    values: Mapping[str, Any], progress: Progress = lambda line: None
+) -> RunningModel[DepthEstimator]:
     """Load the network and set up the estimator that these parameter values describe.
 
+    progress: called with a line per step that takes long.
     Raises WeightsError, ConfigError or BackendError (also when torch is missing), whose text
     names what was given, what is allowed and what to do.
     """
-    network = load_network(values)
+    require_torch(values)
     from zeroco_ros.estimate.depth import DepthEstimator
-    from zeroco_ros.estimate.flow import FlowEstimator
 
     config = depth_config(values)
-    flow = FlowEstimator.from_backend(
-        network.backend, config.flow_config, metadata=network.file.metadata
-    )
-    return network.running(DepthEstimator.from_flow(flow, config))
+
+    def build(flow: RunningFlow) -> DepthEstimator:
+        return DepthEstimator.from_flow(flow.estimator, config)
+
+    return open_model(values, config.flow_config, build, progress)
 
 
 def depth_config(values: Mapping[str, Any]) -> DepthConfig:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
-
-from rclpy.lifecycle import LifecycleNode
+from typing import TYPE_CHECKING, Any
 
 from zeroco_ros.online.camera_latch import described
 from zeroco_ros.online.depth_intake import DepthItem
@@ -20,18 +18,21 @@ from zeroco_ros.ros.metrics import Metrics
 from zeroco_ros.ros.parameter_server import ParameterServer
 from zeroco_ros.ros.pipeline import Pipeline
 
+if TYPE_CHECKING:
+    from zeroco_ros.ros.managed_node import ManagedNode
+
 
 class DepthPipeline(Pipeline[DepthItem]):
     """See the module and `Pipeline`."""
 
     def __init__(
-        self, node: LifecycleNode, parameters: ParameterServer, journal: Journal, metrics: Metrics
+        self, node: ManagedNode, parameters: ParameterServer, journal: Journal, metrics: Metrics
     ) -> None:
         super().__init__("depth", journal, metrics)
         self._parameters = parameters
         values = parameters.values
         self._images = DepthInput(node, values, journal, metrics, self._submit)
-        self.model = load_model(values)
+        self.model = load_model(values, node.progress)
         poses, fallback = self._images.poses, str(values["world_frame"])
         outputs = DepthOutputs(
             node,
@@ -40,7 +41,7 @@ class DepthPipeline(Pipeline[DepthItem]):
             world=lambda: poses.world or fallback,
             optical_world=not poses.topics,
         )
-        job = DepthJob(self.model, outputs, journal, metrics, lambda: parameters.values)
+        job = DepthJob(self.model, outputs, journal, metrics, lambda: parameters.values, node)
         self._outfit(self._images, outputs, job)
 
     def reconfigure(self, values: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zeroco_ros.online.flow_step import FlowStep
 from zeroco_ros.ros.flow.parameters import reference_of
@@ -21,8 +21,7 @@ class FlowJob(Job):
     _model: RunningModel[FlowEstimator]
     _outputs: FlowOutputs
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def _renew(self) -> None:
         self._step = FlowStep(self._model.estimator, self._journal, self._metrics)
 
     def __call__(self, pair: FramePair) -> None:
@@ -32,7 +31,7 @@ class FlowJob(Job):
             return
         values = self._values()
         one_camera = values["pairing"] != "synchronized"
-        answer = self._step(pair, reference_of(values), one_camera)
+        answer = self._recovery.run(lambda: self._step(pair, reference_of(values), one_camera))
         if answer is None:
             return
         if self._outputs.publish_flow(answer.flow, answer.result, answer.reference.header):

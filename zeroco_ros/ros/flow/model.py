@@ -6,26 +6,24 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zeroco_ros.ros.model import RunningModel, load_network
+from zeroco_ros.ros.model import Progress, RunningModel, open_model, require_torch
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.config import FlowConfig
     from zeroco_ros.estimate.flow import FlowEstimator
 
 
-def load_model(values: Mapping[str, Any]) -> RunningModel[FlowEstimator]:
+def load_model(
+    values: Mapping[str, Any], progress: Progress = lambda line: None
+) -> RunningModel[FlowEstimator]:
     """Load the network and set up the estimator that these parameter values describe.
 
+    progress: called with a line per step that takes long.
     Raises WeightsError, ConfigError or BackendError (also when torch is missing), whose text
     names what was given, what is allowed and what to do.
     """
-    network = load_network(values)
-    from zeroco_ros.estimate.flow import FlowEstimator
-
-    estimator = FlowEstimator.from_backend(
-        network.backend, flow_config(values), metadata=network.file.metadata
-    )
-    return network.running(estimator)
+    require_torch(values)
+    return open_model(values, flow_config(values), lambda flow: flow.estimator, progress)
 
 
 def flow_config(values: Mapping[str, Any]) -> FlowConfig:

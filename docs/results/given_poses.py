@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from zeroco_ros.estimate.flow import FlowEstimator
-from zeroco_ros.evaluation.sequences import find_sequences
+from zeroco_ros.evaluation.datasets import find_sequences
 from zeroco_ros.evaluation.trajectory import rotation_angles
 from zeroco_ros.geometry.transforms import relative, transform
 

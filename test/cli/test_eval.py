@@ -157,7 +157,7 @@ def test_procedural_pairs_need_no_data(capsys: pytest.CaptureFixture[str]) -> No
         (["--weights", "none"], ["none", "shipped"]),
         (["--threads", "0"], ["--threads", "0"]),
         (["--json", "mine/a_img1.png/x.json"], ["a_img1.png", "not a folder"]),
-        (["--dataset", "sintel"], ["sintel", "hpatches-240", "procedural"]),
+        (["--dataset", "spring"], ["spring", "hpatches-240", "procedural"]),
         (["--dataset", "eth3d"], ["mine", "info_ETH3D_files"]),
         (["--pairs", "0"], ["--pairs", "0"]),
         (["--picture", "x.png"], ["--picture", "robustness"]),

@@ -11,8 +11,8 @@ import pytest
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.evaluation.confidence import ALL, as_json, as_markdown, as_text, pooled
-from zeroco_ros.evaluation.datasets import FlowSet
 from zeroco_ros.evaluation.evaluate import SetResult, evaluate
+from zeroco_ros.evaluation.flow_set import FlowSet
 from zeroco_ros.evaluation.methods import Estimate, Method, make_method
 from zeroco_ros.evaluation.plots import reliability_picture
 from zeroco_ros.evaluation.protocols import FlowPair

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from zeroco_ros.errors import ConfigError, ImageError
-from zeroco_ros.evaluation.datasets import fewer, find_sets, read_homography
+from zeroco_ros.evaluation.datasets import find_sets
+from zeroco_ros.evaluation.flow_correspondence import read_homography
+from zeroco_ros.evaluation.flow_set import fewer
 from zeroco_ros.media.flow_files import write_flo
 from zeroco_ros.media.images import write_image
 from zeroco_ros.media.panels import warped

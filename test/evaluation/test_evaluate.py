@@ -10,8 +10,9 @@ import pytest
 from zeroco_ros.errors import ConfigError, ImageError
 from zeroco_ros.evaluation.confidence import pooled
 from zeroco_ros.evaluation.cost import Cost
-from zeroco_ros.evaluation.datasets import FlowSet, find_sets
+from zeroco_ros.evaluation.datasets import find_sets
 from zeroco_ros.evaluation.evaluate import evaluate
+from zeroco_ros.evaluation.flow_set import FlowSet
 from zeroco_ros.evaluation.methods import Estimate, Method, make_method
 from zeroco_ros.evaluation.protocols import FlowPair
 from zeroco_ros.evaluation.report import as_json, as_markdown, as_text

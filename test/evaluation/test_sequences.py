@@ -12,11 +12,11 @@ from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.bag.writer import BagWriter
 from zeroco_ros.demo.synthetic import write_synthetic_bag
 from zeroco_ros.errors import BagError, ConfigError, ImageError
-from zeroco_ros.evaluation.sequence_folders import kitti_sequence
+from zeroco_ros.evaluation.datasets import find_sequences
+from zeroco_ros.evaluation.sequence_kitti import odometry_sequence
 from zeroco_ros.evaluation.sequences import (
     PosedFrame,
     PosedSequence,
-    find_sequences,
     measured_depth,
     rectified_depth,
     resampled_depth,
@@ -89,7 +89,7 @@ def test_a_7_scenes_folder_brings_depth_to_the_color_camera(
 def test_a_kitti_folder_without_its_first_frames(tmp_path: Path, world: list[WorldFrame]) -> None:
     folder = tmp_path / "rgbd" / "drive"
     for index in range(12):
-        write_image(folder / "image_0" / f"{index:06d}.png", world[0].image)
+        write_image(folder / "image_l" / f"{index:06d}.png", world[0].image)
     rows = [np.eye(4)[:3] + np.eye(3, 4, 3) * k for k in range(11)]
     np.savetxt(folder / "poses.txt", np.array(rows).reshape(11, 12))
     (folder / "calib.txt").write_text("P0: 70 0 31 0 0 70 23 0 0 0 1 0\n")
@@ -99,12 +99,12 @@ def test_a_kitti_folder_without_its_first_frames(tmp_path: Path, world: list[Wor
     assert not sequence.measured
     assert first.pose is not None and first.pose[0, 3] == 10 and second.pose is None
     assert sequence.camera.K[0, 0] == 70
-    assert len(kitti_sequence(folder, 0)) == 12
+    assert len(odometry_sequence(folder, 0)) == 12
     with pytest.raises(ImageError, match="no more than 12"):
-        kitti_sequence(folder, 12)
+        odometry_sequence(folder, 12)
     (folder / "poses.txt").write_text("1 2 3\n")
     with pytest.raises(ConfigError, match="12 finite numbers"):
-        kitti_sequence(folder, 0)
+        odometry_sequence(folder, 0)
 
 
 @pytest.mark.parametrize("kind", ["tum", "tartan"])

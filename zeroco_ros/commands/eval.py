@@ -11,7 +11,7 @@ from typing import Any
 
 from zeroco_ros.commands import eval_depth
 from zeroco_ros.commands.eval_files import run_facts, write_json, write_page, write_picture
-from zeroco_ros.commands.eval_options import listed, named_sets
+from zeroco_ros.commands.eval_options import dataset_kinds, listed, named_sets
 from zeroco_ros.errors import ConfigError
 
 HELP = "flow and depth on data with ground truth, beside classical methods"
@@ -31,13 +31,11 @@ learned head and refinement), coarse-dis (without learned head), head (without
 refinement); dis and farneback (OpenCV), sift (a homography through SIFT matches),
 zero (no motion). Of depth: geometric, learned, fused (modes of the preset default), fast,
 accurate (presets); dis (two views by OpenCV), constant.
-DIR may hold flow/, homography/ and stereo/ folders as the developers' evaluation data
-does, pairs NAME_img1.png, NAME_img2.png, NAME_flow.flo (and NAME_visible.png, 255 where
-to score), the HPatches sequences, or ETH3D with info_ETH3D_files/.
---dataset names what is looked for: auto (whatever DIR holds), hpatches, hpatches-240,
-eth3d, procedural (held-out pairs of the training world; needs no DIR), or several.
-For depth DIR holds bags with camera_info and poses, 7-Scenes or KITTI odometry folders, or
-RGB-D pairs, also below bags/ and rgbd/; --dataset is auto, procedural or both."""
+--dataset names what is looked for in DIR, one or several (docs/DATASETS.md has the layouts).
+Flow: auto (whatever DIR holds; also pairs NAME_img1.png, NAME_img2.png, NAME_flow.flo), bag,
+kitti-flow, sintel, hpatches, hpatches-240, eth3d, middlebury, middlebury-stereo, chairs.
+Depth: auto, bag, 7scenes, tum, euroc, kitti-odometry, kitti-eigen, sintel, rgbd-pairs.
+Both: procedural (held out from the training world; needs no DIR)."""
 _METHODS = {
     "flow": "default,fast,accurate,coarse,dis,farneback,sift",
     "robustness": "default,dis",
@@ -53,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("what", choices=tuple(_METHODS), help="what is evaluated")
     add("--data", metavar="DIR", help="folder of the data")
     add("--dataset", default="auto", metavar="A,B", help="kind of data (default: auto)")
+    add("--topic", metavar="TOPIC", help="bags: the images (default: the first camera)")
     add("--methods", metavar="A,B", help="methods side by side (default: depends on what)")
     add("--sets", metavar="A,B", help="only these sets (default: all that DIR has)")
     add("--pairs", type=int, metavar="N", help="at most N pairs of each set (robustness: 2)")
@@ -216,13 +215,10 @@ def _names(args: argparse.Namespace) -> list[str]:
 def _sets(args: argparse.Namespace) -> list[Any]:
     """The sets that --dataset, --data and --sets name, with at most --pairs pairs."""
     from zeroco_ros.commands.eval_procedural import procedural_sets
-    from zeroco_ros.evaluation.datasets import DATASETS, fewer, find_sets
+    from zeroco_ros.evaluation.datasets import FLOW_DATASETS, find_sets
+    from zeroco_ros.evaluation.flow_set import fewer
 
-    kinds = listed(args.dataset, "--dataset")
-    unknown = [kind for kind in kinds if kind not in (*DATASETS, "procedural")]
-    if unknown:
-        known = ", ".join((*DATASETS, "procedural"))
-        raise ConfigError(f"unknown --dataset {', '.join(unknown)}: use some of {known}")
+    kinds = dataset_kinds(args, FLOW_DATASETS)
     sets: list[Any] = []
     for kind in kinds:
         if kind == "procedural":
@@ -230,7 +226,7 @@ def _sets(args: argparse.Namespace) -> list[Any]:
         elif not args.data:
             raise ConfigError("--data is missing: give the folder of the evaluation data")
         else:
-            sets += find_sets(args.data, dataset=kind)
+            sets += find_sets(args.data, dataset=kind, topic=args.topic)
     return [fewer(one, args.pairs) for one in named_sets(sets, args.sets)]
 
 

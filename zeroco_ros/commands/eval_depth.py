@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from zeroco_ros.commands.eval_files import run_facts, write_json, write_page, write_picture
-from zeroco_ros.commands.eval_options import listed, named_sets
+from zeroco_ros.commands.eval_options import dataset_kinds, named_sets
 from zeroco_ros.errors import ConfigError
 
 METHODS = "geometric,learned,fused,dis,constant"
@@ -44,19 +44,17 @@ def run_depth(args: argparse.Namespace, names: list[str], progress: Progress) ->
 def chosen_sequences(args: argparse.Namespace) -> list[Any]:
     """The sequences that --data, --dataset and --sets name, --frames of each at most."""
     from zeroco_ros.commands.eval_procedural import procedural_sequences
-    from zeroco_ros.evaluation.sequences import find_sequences, shorter
+    from zeroco_ros.evaluation.datasets import DEPTH_DATASETS, find_sequences
+    from zeroco_ros.evaluation.sequences import shorter
 
     if args.frames is not None and args.frames < 1:
         raise ConfigError(f"--frames is {args.frames}: give a whole number from 1")
-    kinds = listed(args.dataset, "--dataset")
-    unknown = [kind for kind in kinds if kind not in ("auto", "procedural")]
-    if unknown:
-        raise ConfigError(
-            f"--dataset of depth is {', '.join(unknown)}: use auto, procedural, or both"
-        )
-    found = procedural_sequences() if "procedural" in kinds else []
-    if "auto" in kinds:
-        if not args.data:
+    found: list[Any] = []
+    for kind in dataset_kinds(args, DEPTH_DATASETS):
+        if kind == "procedural":
+            found += procedural_sequences()
+        elif not args.data:
             raise ConfigError("--data is missing: give the folder of the evaluation data")
-        found += find_sequences(args.data)
+        else:
+            found += find_sequences(args.data, dataset=kind, topic=args.topic)
     return [shorter(one, args.frames) for one in named_sets(found, args.sets)]

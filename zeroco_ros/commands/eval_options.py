@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterable
 from typing import Any
 
 from zeroco_ros.errors import ConfigError
@@ -13,6 +15,21 @@ def listed(text: str, option: str) -> list[str]:
     if not names:
         raise ConfigError(f"{option} is empty: give names separated by commas")
     return names
+
+
+def dataset_kinds(args: argparse.Namespace, datasets: Iterable[str]) -> list[str]:
+    """Return what --dataset names.
+
+    Raises ConfigError for anything but `datasets` and procedural.
+    """
+    kinds, known = listed(args.dataset, "--dataset"), (*datasets, "procedural")
+    unknown = [kind for kind in kinds if kind not in known]
+    if unknown:
+        raise ConfigError(
+            f"unknown --dataset {', '.join(unknown)} of {args.what}: use some of "
+            f"{', '.join(known)}"
+        )
+    return kinds
 
 
 def named_sets(sets: list[Any], text: str | None) -> list[Any]:

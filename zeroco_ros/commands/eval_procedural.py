@@ -19,7 +19,7 @@ def procedural_sets(count: int = PAIRS, size: tuple[int, int] = SIZE) -> list[An
     The seeds are those of training's held-out set, which no training draws. Pairs are rendered
     when they are read: about a second each at 640x480.
     """
-    from zeroco_ros.evaluation.datasets import FlowSet
+    from zeroco_ros.evaluation.flow_set import FlowSet
     from zeroco_ros.training import homography as planar
     from zeroco_ros.training.pairs import WorldPlan
 

@@ -47,7 +47,7 @@ def real_depth(folder: Path, weights: Path, backbone: str, head: str, command: s
     from zeroco_ros.estimate.flow import FlowEstimator
     from zeroco_ros.estimate.learned_depth import LearnedDepth
     from zeroco_ros.evaluation.depth_pairs import METHODS, PARALLAX, as_markdown, evaluate_pairs
-    from zeroco_ros.evaluation.sequences import find_sequences
+    from zeroco_ros.evaluation.datasets import find_sequences
 
     config = replace(preset("default"), head=head)
     flow = FlowEstimator(config, weights=backbone, device="cpu")

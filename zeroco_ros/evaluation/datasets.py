@@ -1,260 +1,284 @@
-"""Data sets with ground truth: one interface, pairs read when they are needed."""
+"""Every data set with ground truth, behind one interface.
+
+A data set is a kind of folder: it finds flow sets (pairs with true flow) or posed sequences
+(frames with poses and measured depth) below the folder that a user names. What is found is read
+when it is needed. `zeroco eval flow|depth --dataset NAME --data FOLDER` takes any of them.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Generic, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from zeroco_ros.errors import ConfigError, ImageError
-from zeroco_ros.evaluation.eth3d import (
-    ETH3D_RATES,
-    ETH3D_SEQUENCES,
-    SparseMatches,
-    inside,
-    list_file,
-    read_list,
+from zeroco_ros.errors import BagError, ConfigError
+from zeroco_ros.evaluation.flow_bags import bag_sets
+from zeroco_ros.evaluation.flow_benchmarks import kitti_flow_sets, sintel_sets
+from zeroco_ros.evaluation.flow_correspondence import eth3d_sets, hpatches_sets
+from zeroco_ros.evaluation.flow_folders import chairs_sets, own_sets
+from zeroco_ros.evaluation.flow_middlebury import middlebury_sets, stereo_sets
+from zeroco_ros.evaluation.flow_set import FlowSet
+from zeroco_ros.evaluation.protocols import HPATCHES_SIDE
+from zeroco_ros.evaluation.sequence_bags import bag_sequence, holds_bag
+from zeroco_ros.evaluation.sequence_folders import (
+    holds_pair,
+    holds_scenes,
+    pair_sequence,
+    scenes_sequence,
 )
-from zeroco_ros.evaluation.protocols import (
-    HPATCHES_SIDE,
-    FlowPair,
-    hpatches_pair,
-    leads_inside,
-    sparse_flow,
+from zeroco_ros.evaluation.sequence_kitti import (
+    drive_sequence,
+    holds_drive,
+    holds_odometry,
+    odometry_sequence,
 )
-from zeroco_ros.media.flow_files import read_flo
-from zeroco_ros.media.images import read_image
+from zeroco_ros.evaluation.sequence_sintel import holds_sintel, sintel_sequence
+from zeroco_ros.evaluation.sequence_tum import (
+    euroc_sequence,
+    holds_euroc,
+    holds_tum,
+    tum_sequence,
+)
+from zeroco_ros.evaluation.sequences import PosedSequence
 
-Loader = Callable[[], FlowPair]
+Item = TypeVar("Item", FlowSet, PosedSequence)
+Discover = Callable[[Path], Iterable[Item]]
 
 
 @dataclass(frozen=True)
-class FlowSet:
-    """A named list of pairs. about: what it is, what is scored, in a few words.
-
-    part_of: name of a larger set, whose scores are made of those of its parts.
-    """
+class Dataset(Generic[Item]):
+    """A kind of data. expected: what its folder holds, for a person; find: what is below one."""
 
     name: str
-    about: str
-    loaders: tuple[Loader, ...]
-    part_of: str = ""
-
-    def __len__(self) -> int:
-        return len(self.loaders)
-
-    def __iter__(self) -> Iterator[FlowPair]:
-        return (load() for load in self.loaders)
+    expected: str
+    find: Discover[Item]
 
 
-def fewer(flow_set: FlowSet, count: int | None) -> FlowSet:
-    """A set with at most `count` of its pairs (None: all), evenly spread over it."""
-    total = len(flow_set)
-    if count is None or count >= total:
-        return flow_set
-    chosen = tuple(flow_set.loaders[index * total // count] for index in range(count))
-    about = f"{flow_set.about} ({count} of {total} pairs)"
-    return replace(flow_set, about=about, loaders=chosen)
+@dataclass(frozen=True)
+class Layout:
+    """A folder that is one posed sequence. depth: how many folders deep below the data it may
+    lie."""
+
+    holds: Callable[[Path], bool]
+    read: Callable[[Path], PosedSequence]
+    depth: int = 1
+
+
+def _own_flow(folder: Path) -> Iterator[FlowSet]:
+    """Whatever is there, of what one look at the folder tells."""
+    yield from own_sets(folder)
+    yield from stereo_sets(folder)
+    for find in (hpatches_240, hpatches, eth3d_sets, kitti_flow_sets, sintel_sets):
+        yield from find(folder)
+    yield from middlebury_sets(folder)
+
+
+def hpatches(folder: Path) -> Iterator[FlowSet]:
+    """Yield the sets at the original size."""
+    return hpatches_sets(folder, None)
+
+
+def hpatches_240(folder: Path) -> Iterator[FlowSet]:
+    """Yield the sets of the reduced protocol."""
+    return hpatches_sets(folder, HPATCHES_SIDE)
+
+
+_HPATCHES = "HPatches' folders v_*/ with 1.ppm to 6.ppm and H_1_2 to H_1_6"
+_FLOW: tuple[Dataset[FlowSet], ...] = (
+    Dataset(
+        "auto",
+        "flow/, homography/ or stereo/ folders, NAME_img1.png with NAME_img2.png and "
+        "NAME_flow.flo, or the folder of another data set but FlyingChairs and bags",
+        _own_flow,
+    ),
+    Dataset("hpatches", _HPATCHES, hpatches),
+    Dataset("hpatches-240", _HPATCHES, hpatches_240),
+    Dataset(
+        "eth3d",
+        "info_ETH3D_files/lakeside_every_5_rate_of_3 and so on, beside multiview_testing/ and "
+        "multiview_training/",
+        eth3d_sets,
+    ),
+    Dataset(
+        "kitti-flow",
+        "training/ with image_2/ (2012: colored_0/ or image_0/), flow_occ/ and flow_noc/",
+        kitti_flow_sets,
+    ),
+    Dataset("sintel", "training/ with clean/, final/, flow/ and occlusions/", sintel_sets),
+    Dataset(
+        "middlebury",
+        "other-data/NAME/frame10.png and frame11.png with other-gt-flow/NAME/flow10.flo",
+        middlebury_sets,
+    ),
+    Dataset(
+        "middlebury-stereo",
+        "folders NAME with im0.png, im1.png and disp0.pfm, or with im2, im6 and disp2, or with "
+        "view1.png, view5.png and disp1.png",
+        stereo_sets,
+    ),
+    Dataset("chairs", "data/ with NNNNN_flow.flo, _img1.ppm and _img2.ppm", chairs_sets),
+    Dataset(
+        "bag",
+        "rosbag2 bags (or one bag) of a camera with true flow, or with depth, poses and "
+        "calibration",
+        bag_sets,
+    ),
+)
+FLOW_DATASETS = {one.name: one for one in _FLOW}
+
+
+def _below(folder: Path, layout: Layout) -> Iterator[Path]:
+    """The folder, and those in it and in its bags/ and rgbd/, as deep as the layout says."""
+    patterns = ["/".join("*" * level) + "/" for level in range(1, layout.depth + 1)]
+    places = {folder: None}  # each once, in this order
+    for parent in (folder, folder / "bags", folder / "rgbd"):
+        for pattern in patterns:
+            places |= dict.fromkeys(sorted(p for p in parent.glob(pattern) if p.is_dir()))
+    yield from places
+
+
+def _sequences(*layouts: Layout) -> Discover[PosedSequence]:
+    def find(folder: Path) -> Iterator[PosedSequence]:
+        for layout in layouts:
+            taken: list[Path] = []
+            for place in _below(folder, layout):
+                if layout.holds(place) and not any(one in place.parents for one in taken):
+                    taken.append(place)
+                    yield layout.read(place)
+
+    return find
+
+
+def bag_sequences(folder: Path, topic: str | None = None) -> Iterator[PosedSequence]:
+    """Yield the bags that are posed sequences; the folder's own must be one."""
+    for place in _below(folder, Layout(holds_bag, bag_sequence)):
+        if holds_bag(place):
+            try:
+                yield bag_sequence(place, topic)
+            except (BagError, ConfigError):  # any bag may lie around; one that is meant may not
+                if place == folder:
+                    raise
+
+
+_SCENES = Layout(holds_scenes, scenes_sequence, 2)
+_ODOMETRY = Layout(holds_odometry, odometry_sequence, 3)
+_DRIVES = Layout(holds_drive, drive_sequence, 3)
+_TUM = Layout(holds_tum, tum_sequence)
+_EUROC = Layout(holds_euroc, euroc_sequence)
+_PAIRS = Layout(holds_pair, pair_sequence)
+_SINTEL = Layout(holds_sintel, sintel_sequence, 3)
+
+
+def _own_sequences(folder: Path) -> Iterator[PosedSequence]:
+    yield from _sequences(_SCENES, _ODOMETRY, _PAIRS, _TUM, _EUROC, _DRIVES)(folder)
+    yield from bag_sequences(folder)
+
+
+_DEPTH: tuple[Dataset[PosedSequence], ...] = (
+    Dataset(
+        "auto",
+        "bags with a camera, camera_info and poses, 7-Scenes' frame-N.color.jpg, KITTI's image_l "
+        "with poses.txt, RGB-D pairs, or the folder of another data set but Sintel",
+        _own_sequences,
+    ),
+    Dataset("bag", "rosbag2 bags (or one bag) with camera_info and poses", bag_sequences),
+    Dataset(
+        "7scenes",
+        "[SCENE/]seq-NN/ with frame-N.color.png (or .jpg), .depth.png and .pose.txt",
+        _sequences(_SCENES),
+    ),
+    Dataset(
+        "tum",
+        "rgbd_dataset_freiburgK_NAME/ with rgb.txt, depth.txt and groundtruth.txt",
+        _sequences(_TUM),
+    ),
+    Dataset(
+        "euroc",
+        "NAME/mav0/ with cam0/data.csv, cam0/sensor.yaml and state_groundtruth_estimate0/",
+        _sequences(_EUROC),
+    ),
+    Dataset(
+        "kitti-odometry",
+        "sequences/NN/ with image_0/ and calib.txt, beside poses/NN.txt",
+        _sequences(_ODOMETRY),
+    ),
+    Dataset(
+        "kitti-eigen",
+        "YYYY_MM_DD/YYYY_MM_DD_drive_NNNN_sync/ with image_02/data/ and oxts/, the date's "
+        "calibration, and proj_depth/groundtruth/image_02/ in the drive or below "
+        "data_depth_annotated/; eigen_test_files.txt if only its frames count",
+        _sequences(_DRIVES),
+    ),
+    Dataset(
+        "sintel",
+        "training/ with clean/ or final/, depth/ and camdata_left/",
+        _sequences(_SINTEL),
+    ),
+    Dataset("rgbd-pairs", "folders with pseudo_T_2_from_1.txt", _sequences(_PAIRS)),
+)
+DEPTH_DATASETS = {one.name: one for one in _DEPTH}
 
 
 def find_sets(
-    folder: str | Path, names: list[str] | None = None, dataset: str = "auto"
+    folder: str | Path,
+    names: list[str] | None = None,
+    dataset: str = "auto",
+    topic: str | None = None,
 ) -> list[FlowSet]:
-    """The flow sets below a folder, in the layouts this module knows, all or those named.
+    """Return the flow sets below a folder, all or those named.
 
-    dataset: one of `DATASETS`; "auto" takes what is there: pairs of measured or rendered flow
-    (flow/<set>/*_img1.png, *_img2.png, *_flow.flo, *_visible.png, or the same files directly in
-    `folder`), flow/FlyingChairs, homography/graf, stereo/ (rectified pairs read as flow), the
-    HPatches sequences (v_<scene>/1.ppm, H_1_2) at 240x240 and at their own size, and ETH3D's
-    intervals (info_ETH3D_files/).
-
+    dataset: one of `FLOW_DATASETS`; topic: of a bag's images, None for its first camera.
     Raises ConfigError if the folder is missing, holds none of them, or a name is not there, and
-    ImageError if a list of ETH3D's correspondences cannot be read.
+    ImageError or BagError if what is there cannot be read.
     """
-    folder = Path(folder)
+    kind = _kind(FLOW_DATASETS, dataset)
+    find = partial(bag_sets, topic=topic) if topic and dataset == "bag" else kind.find
+    return _found(Path(folder), names, "flow data", kind.expected, find)
+
+
+def find_sequences(
+    folder: str | Path,
+    names: list[str] | None = None,
+    dataset: str = "auto",
+    topic: str | None = None,
+) -> list[PosedSequence]:
+    """Return the posed sequences below a folder, all or those named; each named as its folder.
+
+    dataset: one of `DEPTH_DATASETS`; topic: of a bag's images, None for its first camera. Raises
+    errors as `find_sets`.
+    """
+    kind = _kind(DEPTH_DATASETS, dataset)
+    find = partial(bag_sequences, topic=topic) if topic and dataset == "bag" else kind.find
+    for name in names or []:  # what is meant has to be readable, not only to be passed over
+        for place in (Path(folder), Path(folder) / name, Path(folder) / "bags" / name):
+            if dataset in ("auto", "bag") and place.resolve().name == name and holds_bag(place):
+                bag_sequence(place, topic)
+    return _found(Path(folder), names, "posed sequence", kind.expected, find)
+
+
+def _kind(known: dict[str, Dataset[Item]], name: str) -> Dataset[Item]:
+    if name not in known:
+        raise ConfigError(f"unknown data set {name!r}: use one of {', '.join(known)}")
+    return known[name]
+
+
+def _found(
+    folder: Path, names: list[str] | None, what: str, expected: str, find: Discover[Item]
+) -> list[Item]:
     if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder: give the folder of the evaluation data")
-    found = {flow_set.name: flow_set for flow_set in DATASETS[dataset](folder)}
+    found: dict[str, Item] = {}
+    for one in find(folder):
+        number = 2
+        name = one.name
+        while name in found:  # folders of one name in different places
+            name, number = f"{one.name}-{number}", number + 1
+        found[name] = one if name == one.name else replace(one, name=name)
     if not found:
-        raise ConfigError(f"{folder} holds no flow data that is known here: {_EXPECTED[dataset]}")
-    unknown = [name for name in names or [] if name not in found]
-    if unknown:
-        raise ConfigError(f"unknown set {', '.join(unknown)}: {folder} has {', '.join(found)}")
+        raise ConfigError(f"{folder} holds no {what} that is known here: expected {expected}")
+    absent = [name for name in names or [] if name not in found]
+    if absent:
+        raise ConfigError(f"unknown set {', '.join(absent)}: {folder} has {', '.join(found)}")
     return [found[name] for name in names or found]
-
-
-def _discover(folder: Path) -> Iterator[FlowSet]:
-    for place in [folder, *sorted((folder / "flow").glob("*/"))]:
-        yield from _measured(place)
-    yield from _chairs(folder / "flow" / "FlyingChairs")
-    yield from _graf(folder / "homography" / "graf")
-    yield from _stereo(folder / "stereo")
-    yield from hpatches_sets(folder, HPATCHES_SIDE)
-    yield from hpatches_sets(folder, None)
-    yield from eth3d_sets(folder)
-
-
-def _measured(folder: Path) -> Iterator[FlowSet]:
-    """Pairs NAME_img1, NAME_img2 with NAME_flow.flo (img1 to img2) and optionally NAME_visible."""
-    flows = sorted(folder.glob("*_flow.flo"))
-    if flows:
-        loaders = tuple(_bind(_load_measured, path) for path in flows)
-        yield FlowSet(folder.resolve().name, "measured flow, visible pixels", loaders)
-
-
-def _load_measured(path: Path) -> FlowPair:
-    stem = str(path).removesuffix("_flow.flo")
-    target, source = read_image(f"{stem}_img1.png"), read_image(f"{stem}_img2.png")
-    flow = _of_size(read_flo(path), target, path)
-    valid = np.asarray(np.isfinite(flow).all(axis=-1))
-    visible = Path(f"{stem}_visible.png")
-    if visible.exists():
-        valid &= read_image(visible)[..., 0] == 255
-    return FlowPair(Path(stem).name, target, source, flow, valid)
-
-
-def _chairs(folder: Path) -> Iterator[FlowSet]:
-    flows = sorted(folder.glob("*-gt.flo"))
-    if flows:
-        about = "rendered flow, pixels whose match is inside the image (occluded ones included)"
-        yield FlowSet("FlyingChairs", about, tuple(_bind(_load_chairs, path) for path in flows))
-
-
-def _load_chairs(path: Path) -> FlowPair:
-    stem = str(path).removesuffix("-gt.flo")
-    target, source = read_image(f"{stem}-img0.ppm"), read_image(f"{stem}-img1.ppm")
-    flow = _of_size(read_flo(path), target, path)
-    return FlowPair(Path(stem).name, target, source, flow, leads_inside(flow, *source.shape[:2]))
-
-
-def _graf(folder: Path) -> Iterator[FlowSet]:
-    """Oxford's graffiti wall by the HPatches rules: image 1 is the source, image k the target."""
-    for name, others in (("graf", (2, 3, 4)), ("graf-wide", (5, 6))):
-        here = [k for k in others if (folder / f"H1to{k}p").is_file()]
-        if here:
-            images = " ".join(f"1-{k}" for k in here)
-            loaders = tuple(_bind(_load_graf, folder, k) for k in here)
-            about = f"homography, pairs {images}, pixels inside"
-            yield FlowSet(name, about, loaders, "graf-all")
-
-
-def _load_graf(folder: Path, k: int) -> FlowPair:
-    source, target = read_image(folder / "img1.png"), read_image(folder / f"img{k}.png")
-    return hpatches_pair(f"1-{k}", source, target, read_homography(folder / f"H1to{k}p"))
-
-
-def _stereo(folder: Path) -> Iterator[FlowSet]:
-    """Middlebury pairs, left to right: flow = (-disparity, 0)."""
-    loaders = []
-    for name, left, right, disparity, scale in (
-        ("cones", "im2.png", "im6.png", "disp2.png", 4),
-        ("Cloth3", "view1.png", "view5.png", "disp1.png", 2),
-        ("Wood2", "view1.png", "view5.png", "disp1.png", 2),
-    ):
-        place = folder / name
-        if (place / disparity).is_file():
-            paths = (place / left, place / right, place / disparity)
-            loaders.append(_bind(_load_stereo, name, paths, scale))
-    if loaders:
-        about = "disparity as flow, known pixels whose match is inside (occluded ones included)"
-        yield FlowSet("stereo", about, tuple(loaders))
-
-
-def _load_stereo(name: str, paths: tuple[Path, Path, Path], scale: int) -> FlowPair:
-    target, source = read_image(paths[0]), read_image(paths[1])
-    stored = read_image(paths[2])[..., 0]
-    flow = np.zeros((*stored.shape, 2), dtype=np.float32)
-    flow[..., 0] = -stored.astype(np.float32) / scale
-    valid = (stored > 0) & leads_inside(flow, *source.shape[:2])
-    return FlowPair(name, target, source, _of_size(flow, target, paths[2]), valid)
-
-
-def hpatches_sets(folder: Path, side: int | None) -> Iterator[FlowSet]:
-    """HPatches' viewpoint scenes v_*: sets I..V are the image pairs 1-2..1-6.
-
-    side 240: both images as squares of that side; None: the original size.
-    """
-    scenes = sorted(place for place in folder.glob("v_*/") if (place / "H_1_2").is_file())
-    whole = "hpatches" if side is None else f"hpatches-{side}"
-    for k, numeral in zip(range(2, 7), ("I", "II", "III", "IV", "V"), strict=True):
-        loaders = tuple(_bind(_load_hpatches, scene, k, side) for scene in scenes)
-        if loaders:
-            about = f"homography, image pair 1-{k} of {len(scenes)} scenes, pixels inside"
-            yield FlowSet(f"{whole}-{numeral}", about, loaders, whole)
-
-
-def _load_hpatches(scene: Path, k: int, side: int | None) -> FlowPair:
-    source, target = read_image(scene / "1.ppm"), read_image(scene / f"{k}.ppm")
-    homography = read_homography(scene / f"H_1_{k}")
-    return hpatches_pair(f"{scene.name}-1-{k}", source, target, homography, side)
-
-
-def read_homography(path: str | Path) -> npt.NDArray[np.float64]:
-    """Nine numbers in a text file as a 3x3 matrix. Raises ImageError if they are not there."""
-    try:
-        values = np.array(Path(path).read_text().split(), dtype=np.float64)
-    except (OSError, ValueError) as error:
-        raise ImageError(f"cannot read the homography {path}: {error}") from error
-    if values.size != 9 or not np.isfinite(values).all():
-        raise ImageError(f"{path} is not a homography: expected nine numbers, got {values.size}")
-    return values.reshape(3, 3)
-
-
-def _of_size(
-    flow: npt.NDArray[np.float32], image: npt.NDArray[np.uint8], path: Path
-) -> npt.NDArray[np.float32]:
-    if flow.shape[:2] != image.shape[:2]:
-        raise ImageError(f"{path} is {flow.shape[:2]}, its image is {image.shape[:2]} (H, W)")
-    return flow
-
-
-def _bind(load: Callable[..., FlowPair], *arguments: object) -> Loader:
-    return lambda: load(*arguments)
-
-
-def eth3d_sets(folder: Path) -> Iterator[FlowSet]:
-    """ETH3D's intervals: one set for each rate, averaged over images, then over sequences."""
-    for rate in ETH3D_RATES:
-        names = [name for name in ETH3D_SEQUENCES if list_file(folder, name, rate).is_file()]
-        loaders = tuple(
-            _bind(_load_eth3d, folder, entry, f"{rate}/{name}")
-            for name in names
-            for entry in read_list(list_file(folder, name, rate))
-        )
-        if loaders:
-            about = f"sparse points, frames {rate} apart, {len(names)} of 10 sequences"
-            yield FlowSet(f"eth3d-{rate}", about, loaders, "eth3d")
-
-
-def _load_eth3d(folder: Path, entry: SparseMatches, group: str) -> FlowPair:
-    target = read_image(inside(folder, entry.target_image))
-    source = read_image(inside(folder, entry.source_image))
-    flow, valid = sparse_flow(entry.target, entry.source, *target.shape[:2])
-    name = f"{Path(entry.target_image).name} {Path(entry.source_image).name}"
-    return FlowPair(name, target, source, flow, valid, group)
-
-
-Discover = Callable[[Path], Iterable[FlowSet]]
-DATASETS: dict[str, Discover] = {
-    "auto": _discover,
-    "hpatches": lambda folder: hpatches_sets(folder, None),
-    "hpatches-240": lambda folder: hpatches_sets(folder, HPATCHES_SIDE),
-    "eth3d": eth3d_sets,
-}
-_HPATCHES = "expected HPatches' folders v_*/ with 1.ppm to 6.ppm and H_1_2 to H_1_6"
-_ETH3D = (
-    "expected info_ETH3D_files/lakeside_every_5_rate_of_3 and so on, beside multiview_testing/ "
-    "and multiview_training/"
-)
-_EXPECTED = {
-    "auto": (
-        "expected flow/, homography/ or stereo/ folders, NAME_img1.png with NAME_img2.png and "
-        "NAME_flow.flo, HPatches' v_*/ or ETH3D's info_ETH3D_files/"
-    ),
-    "hpatches": _HPATCHES,
-    "hpatches-240": _HPATCHES,
-    "eth3d": _ETH3D,
-}

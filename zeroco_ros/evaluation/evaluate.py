@@ -12,7 +12,7 @@ import numpy as np
 
 from zeroco_ros.errors import ImageError
 from zeroco_ros.evaluation.calibration import ConfidenceCounts, count_confidence, tolerance
-from zeroco_ros.evaluation.datasets import FlowSet
+from zeroco_ros.evaluation.flow_set import FlowSet
 from zeroco_ros.evaluation.methods import Method
 from zeroco_ros.evaluation.metrics import (
     PairScore,

@@ -1,11 +1,10 @@
-"""Posed sequences in the folder layouts of 7-Scenes and KITTI odometry, and RGB-D pairs."""
+"""Posed sequences in the folder layout of 7-Scenes, and RGB-D pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -16,8 +15,9 @@ from zeroco_ros.evaluation.sequences import (
     PosedSequence,
     measured_depth,
     resampled_depth,
+    stored_depth,
 )
-from zeroco_ros.geometry.camera import Camera, load_camera
+from zeroco_ros.geometry.camera import Camera
 from zeroco_ros.geometry.transforms import inverse
 from zeroco_ros.media.images import read_image
 from zeroco_ros.sequence.frames import Frame
@@ -28,9 +28,6 @@ Array = npt.NDArray[np.float64]
 # 7-Scenes: poses and depth belong to the Kinect's depth camera, the color pictures to another one.
 SCENES_DEPTH_K = np.array([[585.0, 0, 320], [0, 585, 240], [0, 0, 1]])
 SCENES_COLOR_K = np.array([[525.0, 0, 320], [0, 525, 240], [0, 0, 1]])
-KITTI_IMAGES = ("image_l", "image_0")  # of the camera that P0 and the poses belong to
-KITTI_SKIP = 10  # frames whose poses are bad
-KITTI_PERIOD_NS = 103_600_000  # the raw recordings' mean
 PERIOD_NS = 33_333_333  # of a Kinect
 PAIR_POSE = "pseudo_T_2_from_1.txt"
 # Image, depth file, meters per stored step (None: stored in meters), K of the whole data set.
@@ -40,7 +37,8 @@ PAIRS = (
 )
 
 
-def _holds_scenes(folder: Path) -> bool:
+def holds_scenes(folder: Path) -> bool:
+    """Tell whether a folder is a sequence of 7-Scenes."""
     return next(folder.glob("frame-*.pose.txt"), None) is not None
 
 
@@ -68,50 +66,26 @@ def scenes_sequence(folder: Path) -> PosedSequence:
             yield PosedFrame(name, image, stamp, pose, depth)
 
     about = "7-Scenes, depth measured by a Kinect beside the camera, poses by KinectFusion"
-    return PosedSequence(folder.resolve().name, about, len(files), camera, frames)
+    return PosedSequence(_scene_name(folder.resolve()), about, len(files), camera, frames)
+
+
+def _scene_name(folder: Path) -> str:
+    """The scene's, and the sequence's where the data set's own numbers name the folders."""
+    name = folder.name
+    return f"{folder.parent.name}-{name}" if name.startswith("seq-") else name
 
 
 def _scenes_depth(path: Path, camera: Camera) -> Depth | None:
     if not path.is_file():
         return None
-    stored = _stored(path)
+    stored = stored_depth(path)
     own = Camera(640, 480, SCENES_DEPTH_K).resized(stored.shape[1], stored.shape[0])
     size = camera.height, camera.width
     return resampled_depth(measured_depth(stored), own.K, camera.K, size)
 
 
-def _holds_kitti(folder: Path) -> bool:
-    images = any((folder / name).is_dir() for name in KITTI_IMAGES)
-    return images and (folder / "poses.txt").is_file()
-
-
-def kitti_sequence(folder: Path, skip: int = KITTI_SKIP) -> PosedSequence:
-    """A KITTI odometry folder: image_l (or image_0), calib.txt, poses.txt; no depth.
-
-    skip: frames left out at the start. Frames without a row in poses.txt have no pose.
-    """
-    images = next(folder / name for name in KITTI_IMAGES if (folder / name).is_dir())
-    files = sorted(images.glob("*.png"))[skip:]
-    if not files:
-        raise ImageError(f"{images} has no more than {skip} images, which are skipped: add some")
-    poses = np.loadtxt(folder / "poses.txt", ndmin=2)
-    if poses.shape[1] != 12 or not np.isfinite(poses).all():
-        raise ConfigError(f"{folder / 'poses.txt'} has not 12 finite numbers in each row")
-    height, width = read_image(files[0]).shape[:2]
-    camera = load_camera(folder / "calib.txt", size=(width, height))
-
-    def frames() -> Iterator[PosedFrame]:
-        for index, file in enumerate(files, skip):
-            pose = None
-            if index < len(poses):
-                pose = np.vstack([poses[index].reshape(3, 4), [0, 0, 0, 1]])
-            yield PosedFrame(file.stem, read_image(file), index * KITTI_PERIOD_NS, pose, None)
-
-    about = f"KITTI odometry, poses by GPS and inertial unit; the first {skip} frames left out"
-    return PosedSequence(folder.resolve().name, about, len(files), camera, frames, False)
-
-
-def _holds_pair(folder: Path) -> bool:
+def holds_pair(folder: Path) -> bool:
+    """Tell whether a folder is a pair of RGB-D pictures."""
     return (folder / PAIR_POSE).is_file()
 
 
@@ -127,7 +101,7 @@ def pair_sequence(folder: Path) -> PosedSequence:
 
     def frames() -> Iterator[PosedFrame]:
         for index, (picture, file) in enumerate(paths):
-            stored = np.load(file, allow_pickle=False) if unit is None else _stored(file)
+            stored = np.load(file, allow_pickle=False) if unit is None else stored_depth(file)
             truth = measured_depth(stored, unit or 1.0)
             image = read_image(picture)
             yield PosedFrame(picture.stem, image, index * PERIOD_NS, poses[index], truth)
@@ -146,19 +120,3 @@ def _pair_files(
             return paths, unit, values
     known = ", ".join(f"{one[0].format(1)} with {one[1].format(1)}" for one in PAIRS)
     raise ImageError(f"{folder} has {PAIR_POSE}, but not the files of a pair: {known}")
-
-
-def _stored(path: Path) -> npt.NDArray[np.uint16]:
-    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if stored is None or stored.ndim != 2 or stored.dtype != np.uint16:
-        raise ImageError(f"{path} is not a depth image: expected a PNG of 16 bit, one channel")
-    return np.asarray(stored, dtype=np.uint16)
-
-
-Holds = Callable[[Path], bool]
-Read = Callable[[Path], PosedSequence]
-READERS: tuple[tuple[Holds, Read], ...] = (
-    (_holds_scenes, scenes_sequence),
-    (_holds_kitti, kitti_sequence),
-    (_holds_pair, pair_sequence),
-)

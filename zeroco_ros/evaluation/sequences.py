@@ -8,10 +8,11 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from zeroco_ros.errors import BagError, ConfigError
+from zeroco_ros.errors import ImageError
 from zeroco_ros.geometry import lens
 from zeroco_ros.geometry.camera import Camera
 
@@ -67,51 +68,6 @@ def shorter(sequence: PosedSequence, count: int | None) -> PosedSequence:
     return replace(sequence, about=about, count=count, frames=lambda: islice(frames(), count))
 
 
-def find_sequences(folder: str | Path, names: list[str] | None = None) -> list[PosedSequence]:
-    """The sequences below a folder, all or those named.
-
-    Known are rosbag2 bags with a camera, its calibration and its motion (depth images if they are
-    there), 7-Scenes folders (frame-N.color.jpg, .depth.png, .pose.txt), KITTI odometry folders
-    (image_0 or image_l, calib.txt, poses.txt) and RGB-D pairs (pseudo_T_2_from_1.txt): in the
-    folder, in its bags/ and rgbd/, or being the folder itself. Each is named after its folder.
-
-    Raises ConfigError if the folder is missing, holds none, or a name is not there.
-    """
-    from zeroco_ros.evaluation.sequence_bags import bag_sequence, holds_bag
-    from zeroco_ros.evaluation.sequence_folders import READERS
-
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise ConfigError(f"{folder} is not a folder: give the folder of the evaluation data")
-    places = [folder]
-    for parent in (folder, folder / "bags", folder / "rgbd"):
-        places += sorted(place for place in parent.glob("*/") if place.is_dir())
-    found: dict[str, PosedSequence] = {}
-    for place in places:
-        name = place.resolve().name
-        if names is not None and name not in names:
-            continue
-        readers = [read for holds, read in READERS if holds(place)]
-        if readers:
-            found[name] = readers[0](place)
-        elif holds_bag(place):
-            try:
-                found[name] = bag_sequence(place)
-            except (BagError, ConfigError):  # any bag may lie around; one that is meant may not
-                if place == folder or names is not None:
-                    raise
-    absent = [name for name in names or [] if name not in found]
-    if absent:
-        known = ", ".join(one.name for one in find_sequences(folder))
-        raise ConfigError(f"unknown set {', '.join(absent)}: {folder} has {known}")
-    if not found:
-        raise ConfigError(
-            f"{folder} holds no posed sequence: expected bags with a camera, camera_info and "
-            "poses, 7-Scenes' frame-N.color.jpg, KITTI's image_l with poses.txt, or RGB-D pairs"
-        )
-    return list(found.values())
-
-
 def measured_depth(stored: npt.NDArray[np.generic], unit: float = 1e-3) -> Depth:
     """Meters from a stored depth image (H, W), NaN where it says nothing.
 
@@ -122,6 +78,14 @@ def measured_depth(stored: npt.NDArray[np.generic], unit: float = 1e-3) -> Depth
         depth = np.where((stored == 0) | (stored == 65535), np.nan, depth * np.float32(unit))
     with np.errstate(invalid="ignore"):
         return np.where(np.isfinite(depth) & (depth > 0), depth, np.nan).astype(np.float32)
+
+
+def stored_depth(path: Path) -> npt.NDArray[np.uint16]:
+    """Read a PNG of 16 bit and one channel. Raises ImageError for another file."""
+    stored = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if stored is None or stored.ndim != 2 or stored.dtype != np.uint16:
+        raise ImageError(f"{path} is not a depth image: expected a PNG of 16 bit, one channel")
+    return np.asarray(stored, dtype=np.uint16)
 
 
 def rectified_depth(depth: Depth, camera: Camera) -> Depth:

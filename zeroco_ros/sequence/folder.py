@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zeroco_ros.errors import ConfigError, ImageError
 from zeroco_ros.media.images import read_image
-from zeroco_ros.sequence.frames import NANOSECONDS, Closing, Frame, selected
+from zeroco_ros.sequence.frames import NANOSECONDS, Closing, Frame, nanoseconds, selected
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 # files beside the frames in RGB-D data sets
@@ -77,7 +77,7 @@ def _stamps(files: list[Path], fps: float) -> tuple[list[int], str]:
     """Nanoseconds of every file, and in words where they are from."""
     names = [stem(file) for file in files]
     if all(_SECONDS.fullmatch(name) for name in names):
-        return [_nanoseconds(name) for name in names], "stamps from their names"
+        return [nanoseconds(name) for name in names], "stamps from their names"
     if all(_NANOSECONDS.fullmatch(name) for name in names):
         return [int(name) for name in names], "stamps from their names"
     folder = files[0].parent
@@ -85,12 +85,6 @@ def _stamps(files: list[Path], fps: float) -> tuple[list[int], str]:
         if times.is_file():
             return _listed_times(times, len(files)), f"stamps from {times}"
     return [round(i / fps * NANOSECONDS) for i in range(len(files))], f"taken at {fps:g} Hz"
-
-
-def _nanoseconds(seconds: str) -> int:
-    """Exact, where a float would lose the last digits."""
-    whole, _, fraction = seconds.partition(".")
-    return int(whole) * NANOSECONDS + int(fraction.ljust(9, "0"))
 
 
 def _listed_times(path: Path, count: int) -> list[int]:

@@ -18,6 +18,17 @@ T = TypeVar("T")
 NANOSECONDS = 1_000_000_000
 
 
+def nanoseconds(seconds: str) -> int:
+    """Read a text of seconds without the digits that a float loses.
+
+    Raises ValueError where it is no number.
+    """
+    whole, _, fraction = seconds.partition(".")
+    if whole.isdigit() and (fraction.isdigit() or not fraction):
+        return int(whole) * NANOSECONDS + int(fraction[:9].ljust(9, "0"))
+    return round(float(seconds) * NANOSECONDS)
+
+
 @dataclass(frozen=True)
 class Frame:
     """One picture of a recording.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.geometry.transforms import matrix_to_quaternion, pose_to_matrix, transform
 from zeroco_ros.media.atomic import atomic_write
-from zeroco_ros.sequence.frames import NANOSECONDS
+from zeroco_ros.sequence.frames import NANOSECONDS, nanoseconds
 from zeroco_ros.sequence.poses import NamedPoses, NumberedPoses, Poses, StampedPoses
 
 Array = npt.NDArray[np.float64]
@@ -85,7 +85,7 @@ def _tum(path: Path, rows: list[tuple[int, list[str]]]) -> Poses:
     matrices = []
     for number, row in rows:
         values = _numbers(path, number, row)
-        stamps.append(_nanoseconds(row[0], values[0]))
+        stamps.append(nanoseconds(row[0]))
         try:
             matrices.append(pose_to_matrix(values[1:4], values[4:]))
         except ConfigError as error:
@@ -132,14 +132,6 @@ def _numbers(path: Path, number: int, row: list[str], *, finite: bool = True) ->
     if finite and not np.isfinite(values).all():
         raise ConfigError(f"{path} line {number} has a number that is not finite")
     return values
-
-
-def _nanoseconds(word: str, value: float) -> int:
-    """Seconds as written, without the digits that a float loses."""
-    whole, _, fraction = word.partition(".")
-    if whole.isdigit() and fraction.isdigit():
-        return int(whole) * NANOSECONDS + int(fraction[:9].ljust(9, "0"))
-    return round(value * NANOSECONDS)
 
 
 def _rigid(matrix: Array, where: str) -> Array:

@@ -105,6 +105,11 @@ def stroke(points: Sequence[tuple[float, float]], class_: str) -> Markup:
     return element("path", d="M" + "L".join(_pair(*one) for one in points), class_=class_)
 
 
+def outline(points: Sequence[tuple[float, float]]) -> str:
+    """Return the path of a closed shape through points in the drawing's coordinates."""
+    return "M" + "L".join(_pair(*one) for one in points) + "Z"
+
+
 def dot(x: float, y: float, class_: str) -> Markup:
     """Return a round dot: a line of no length with round ends, which stretching keeps round."""
     return element("path", d=f"M{_pair(x, y)}h0", class_=f"dot {class_}")
@@ -144,9 +149,14 @@ def _y_labels(chart: Chart) -> Markup:
 
 def _x_labels(chart: Chart) -> Markup:
     labels = chart.x_labels or number_text.ticks(chart.x.ticks)
+    many = len(chart.x.ticks) > 5
     texts = [
         element(
-            "text", text, x=_share(chart.x.place(tick)), y="17", class_="odd" if odd % 2 else None
+            "text",
+            text,
+            x=_share(chart.x.place(tick)),
+            y="17",
+            class_="odd" if odd % 2 and many else None,
         )
         for odd, (tick, text) in enumerate(zip(chart.x.ticks, labels, strict=True))
     ]

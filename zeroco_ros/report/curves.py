@@ -30,6 +30,22 @@ STATES = {
     "none": "no result",
 }
 ROWS = 16  # bags of the strip of states
+BANDS = 3  # bags up to which percentiles are drawn as bands
+# The curves that are looked at first; the others are folded away below them.
+MAIN = (
+    "epe",
+    "flow_coverage",
+    "confidence",
+    "forward_backward_error",
+    "photometric_error",
+    "flow_flicker",
+    "abs_rel",
+    "depth_coverage",
+    "relative_sigma",
+    "depth_flicker",
+    "position_error",
+    "latency_ms",
+)
 
 
 def curves_section(run: ReplayRun) -> Markup | None:
@@ -38,32 +54,54 @@ def curves_section(run: ReplayRun) -> Markup | None:
     if not bags:
         return None
     span = time_axis([bag.frames.stamp[-1] - _start(bag) for bag in bags])
-    figures = []
+    figures = {}
     for name, metric in catalog(run).items():
         tracks = _tracks(run, bags, name)
         if any(value is not None for track in tracks for value in track.values):
-            marked = any(track.marks for track in tracks)
-            note = "Rings are the worst frames shown below." if marked else ""
-            figures.append(curve(metric, tracks, span, note))
+            figures[name] = curve(metric, tracks, span, _note(tracks))
     return section(
         "curves",
         "Over time",
         picks([bag.name for bag in bags]) if len(bags) > 1 else None,
         states_figure(bags, span),
-        element("div", figures, class_="pairs"),
+        *folded(figures),
         note="One value per frame. Point at a curve, or use the arrow keys on it, to read values "
         "and stamps; the line marks the same time in all of them.",
     )
 
 
-def picks(names: Sequence[str]) -> Markup:
+def folded(figures: dict[str, Markup]) -> list[Markup]:
+    """Return the MAIN figures side by side, and below them the others, folded away."""
+    main = [figures[name] for name in MAIN if name in figures]
+    others = [one for name, one in figures.items() if name not in MAIN]
+    if not main:
+        main, others = others, []
+    shown = [element("div", main, class_="pairs")]
+    if others:
+        title = element("summary", f"More curves ({len(others)})")
+        shown.append(element("details", title, element("div", others, class_="pairs")))
+    return shown
+
+
+def _note(tracks: Sequence[Track]) -> str:
+    notes = []
+    if any(track.band is not None for track in tracks):
+        notes.append("The band is between the 10th and the 90th percentile of the pixels.")
+    if any(track.marks for track in tracks):
+        notes.append("Rings are worst frames, shown below.")
+    return " ".join(notes)
+
+
+def picks(names: Sequence[str], *, colored: bool = True) -> Markup:
     """Return the buttons that show the lines of one bag, or of all."""
     buttons = [
         element("button", "All bags", type="button", data_pick=-1, aria_pressed="true"),
         *(
             element(
                 "button",
-                element("span", class_=f"swatch s{slot(number)}", aria_hidden="true"),
+                element("span", class_=f"swatch s{slot(number)}", aria_hidden="true")
+                if colored
+                else None,
                 name,
                 type="button",
                 data_pick=number,
@@ -78,13 +116,16 @@ def picks(names: Sequence[str]) -> Markup:
 def _tracks(run: ReplayRun, bags: Sequence[BagRecord], name: str) -> list[Track]:
     found = []
     for number, bag in enumerate(bags):
-        values = columns(run, bag).get(name)
+        found_columns = columns(run, bag)
+        values = found_columns.get(name)
         if values is None:
             continue
+        low, high = (found_columns.get(f"{name}_{end}") for end in ("p10", "p90"))
+        band = (low, high) if low is not None and high is not None and len(bags) <= BANDS else None
         start = _start(bag)
         offsets = [stamp - start for stamp in bag.frames.stamp]
         marks = [worst.frame for worst in bag.worst if worst.metric == name]
-        found.append(Track(bag.name, slot(number), number, start, offsets, values, marks))
+        found.append(Track(bag.name, slot(number), number, start, offsets, values, marks, band))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from zeroco_ros.media.atomic import atomic_write
@@ -11,34 +12,44 @@ from zeroco_ros.report.calibration import calibration_section
 from zeroco_ros.report.curves import curves_section
 from zeroco_ros.report.distributions import histograms_section
 from zeroco_ros.report.document import document, header
+from zeroco_ros.report.findings import findings_section
 from zeroco_ros.report.markup import join
 from zeroco_ros.report.number_text import number
 from zeroco_ros.report.provenance import provenance_section
 from zeroco_ros.report.summary import summary_section
-from zeroco_ros.report.verdict import Verdict, of_run
+from zeroco_ros.report.thresholds import Finding
+from zeroco_ros.report.verdict import of_findings, of_run
 from zeroco_ros.report.worst import worst_section
 
 REPORT = "report.html"
 
 
-def write_report(folder: str | Path, verdict: Verdict | None = None) -> Path:
-    """Write report.html into a run's folder and return its path.
+def write_report(
+    folder: str | Path,
+    findings: Sequence[Finding] | None = None,
+    *,
+    out: str | Path | None = None,
+) -> Path:
+    """Write report.html into a run's folder, or to `out`, and return its path.
 
-    verdict: said on top, such as that of a threshold file; None: what the record itself tells.
+    findings: of a threshold file; None: the record itself says whether it is whole.
     Raises ConfigError where the folder holds no run, ImageError where it cannot be written to.
     """
     folder = Path(folder)
-    page = report_page(folder, ReplayRun.load(folder), verdict)
-    with atomic_write(folder / REPORT) as handle:
+    page = report_page(folder, ReplayRun.load(folder), findings)
+    path = folder / REPORT if out is None else Path(out)
+    with atomic_write(path) as handle:
         handle.write(page.encode())
-    return folder / REPORT
+    return path
 
 
-def report_page(folder: Path, run: ReplayRun, verdict: Verdict | None = None) -> str:
+def report_page(folder: Path, run: ReplayRun, findings: Sequence[Finding] | None = None) -> str:
     """Return the page as text. folder: where the pictures of the run are."""
     bags = run.metrics.bags
     title = bags[0].name if len(bags) == 1 else f"{len(bags)} bags"
+    verdict = of_run(run) if findings is None else of_findings(findings)
     parts = [
+        ("thresholds", "Thresholds", findings_section(findings)),
         ("summary", "Summary", summary_section(run)),
         ("curves", "Over time", curves_section(run)),
         ("calibration", "Calibration", calibration_section(run)),
@@ -49,9 +60,7 @@ def report_page(folder: Path, run: ReplayRun, verdict: Verdict | None = None) ->
         ("configuration", "Configuration", provenance_section(run)),
     ]
     there = [(anchor, name, part) for anchor, name, part in parts if part is not None]
-    head = header(
-        "Replay report · zeroco_ros", title, facts(run), (verdict or of_run(run)).markup()
-    )
+    head = header("Replay report · zeroco_ros", title, facts(run), verdict.markup())
     return document(
         f"{title}: replay report",
         head,

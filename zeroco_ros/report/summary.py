@@ -9,9 +9,25 @@ from zeroco_ros.report.document import section
 from zeroco_ros.report.markup import Markup, element
 from zeroco_ros.report.number_text import NONE, number
 from zeroco_ros.report.tables import Column, Group, Row, table
-from zeroco_ros.report.tracks import GROUPS, aside, catalog
+from zeroco_ros.report.tracks import GROUPS, aside, catalog, sentence
 
 TILES = 8
+# What is shown large, where a run has it: errors first, then what needs no truth, then speed.
+HEADLINES = (
+    "epe",
+    "abs_rel",
+    "ate",
+    "flow_coverage",
+    "depth_coverage",
+    "forward_backward_error",
+    "flow_flicker",
+    "depth_flicker",
+    "photometric_error",
+    "flow_answered",
+    "latency_ms",
+    "fps",
+)
+LAST = ("latency_ms", "fps")  # keep their places also where there is more than enough before
 MANY = 6  # bags from which on the table of metrics shows the range instead of each bag
 
 
@@ -34,17 +50,13 @@ def pooled(run: ReplayRun) -> Values:
 
 
 def headlines(metrics: dict[str, Metric], values: Values) -> list[str]:
-    """Return the names of the metrics shown large: known ones, each group has its turn."""
-    groups: dict[str, list[str]] = {}
-    for name, metric in metrics.items():
-        if values.get(name) is not None and metric.better is not None:
-            groups.setdefault(metric.group, []).append(name)
-    chosen: list[str] = []
-    while len(chosen) < TILES and any(groups.values()):
-        for names in groups.values():
-            if names and len(chosen) < TILES:
-                chosen.append(names.pop(0))
-    return [name for name in metrics if name in chosen]
+    """Return the names of the metrics shown large: HEADLINES that are known, else any that are."""
+    known = [name for name in metrics if values.get(name) is not None]
+    chosen = [name for name in HEADLINES if name in known]
+    chosen += [name for name in known if name not in chosen and metrics[name].better is not None]
+    last = [name for name in LAST if name in chosen]
+    first = [name for name in chosen if name not in last]
+    return [*first[: TILES - len(last)], *last]
 
 
 def _note(run: ReplayRun) -> str:
@@ -64,7 +76,7 @@ def _tile(metric: Metric, value: float | None) -> Markup:
         "li",
         element("div", metric.title, class_="name"),
         element("div", number(value), shown, class_="value"),
-        element("p", metric.meaning),
+        element("p", sentence(metric.meaning)),
         class_="tile",
     )
 
@@ -92,7 +104,7 @@ def metrics_table(run: ReplayRun, metrics: dict[str, Metric], values: Values) ->
             row += _range(own, [bag.name for bag in bags])
         elif not single:
             row += [number(one) for one in own]
-        rows.append([*row, aside(metric) or NONE, metric.meaning])
+        rows.append([*row, aside(metric) or NONE, sentence(metric.meaning)])
     return table("All metrics", heads, rows, stack=True)
 
 

@@ -10,8 +10,11 @@ from zeroco_ros.report.markup import Child, Markup, element
 
 @dataclass(frozen=True)
 class Column:
-    """A column. kind: "" text, "num" right-aligned, "long" quiet sentences, "anywhere" may break
-    within words (paths, hashes)."""
+    """A column.
+
+    kind: "" text, "num" right-aligned, "long" quiet sentences, "anywhere" may break within words
+    (paths, hashes), "num span" a number that takes a whole line where rows are stacked.
+    """
 
     name: str
     kind: str = ""
@@ -33,17 +36,19 @@ def table(
     """Return a table; the first cell of each row is its header.
 
     stack: on a phone each row becomes a block of named values, instead of a table to be scrolled.
+    The roles are spelled out, because browsers forget them where a row is shown as a block.
     """
-    head = element(
-        "thead",
-        element(
-            "tr",
-            [element("th", one.name, scope="col", class_=one.kind or None) for one in columns],
-        ),
-    )
-    body = element("tbody", [_row(columns, row) for row in rows])
+    heads = [
+        element("th", one.name, scope="col", role="columnheader", class_=one.kind or None)
+        for one in columns
+    ]
     inner = element(
-        "table", element("caption", caption), head, body, class_="stack" if stack else None
+        "table",
+        element("caption", caption),
+        element("thead", element("tr", heads, role="row"), role="rowgroup"),
+        element("tbody", [_row(columns, row) for row in rows], role="rowgroup"),
+        role="table",
+        class_="stack" if stack else None,
     )
     scroll = element(
         "div", inner, class_="scroll", tabindex="0", role="region", aria_label=caption
@@ -53,9 +58,11 @@ def table(
 
 def _row(columns: Sequence[Column], row: Row | Group) -> Markup:
     if isinstance(row, Group):
-        cell = element("th", row.name, scope="colgroup", colspan=len(columns))
-        return element("tr", cell, class_="group")
-    cells = [element("th", row[0], scope="row", class_=columns[0].kind or None)]
+        cell = element("th", row.name, scope="colgroup", colspan=len(columns), role="rowheader")
+        return element("tr", cell, class_="group", role="row")
+    cells = [element("th", row[0], scope="row", role="rowheader", class_=columns[0].kind or None)]
     for column, child in zip(columns[1:], row[1:], strict=True):
-        cells.append(element("td", child, class_=column.kind or None, data_name=column.name))
-    return element("tr", cells)
+        cells.append(
+            element("td", child, role="cell", class_=column.kind or None, data_name=column.name)
+        )
+    return element("tr", cells, role="row")

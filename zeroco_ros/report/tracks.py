@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+from zeroco_ros.replay.catalog import ALL, TIMES
 from zeroco_ros.replay.record import BagRecord, Column, Metric, ReplayRun
 from zeroco_ros.report.axes import Scale, fitting, inside
-from zeroco_ros.report.chart import Chart, Line, dot
+from zeroco_ros.report.chart import Chart, Line, dot, outline
 from zeroco_ros.report.markup import Markup, element
 from zeroco_ros.report.number_text import number, ticks, with_unit
 
 POINTS = 3000  # of all lines of a chart together
 SHORTEST = 120  # points of a line that are kept in any case
+BAND = ("10th percentile", "90th percentile")
 SLOTS = 7  # colors; bags after these are gray
 BREAK = 3.5  # a line is broken where frames are this many times farther apart than usual
 GROUPS = {
@@ -30,7 +32,7 @@ GROUPS = {
 class Track:
     """One metric of one bag. offsets: ns since start; values: of the same length, None unknown.
 
-    marks: rows of frames to be marked.
+    marks: rows of frames to be marked. band: two columns around the values, such as percentiles.
     """
 
     label: str
@@ -40,6 +42,7 @@ class Track:
     offsets: Sequence[int]
     values: Column
     marks: Sequence[int] = ()
+    band: tuple[Column, Column] | None = None
 
 
 def slot(number: int) -> int:
@@ -62,16 +65,19 @@ def columns(run: ReplayRun, bag: BagRecord) -> dict[str, Column]:
 
 
 def catalog(run: ReplayRun) -> dict[str, Metric]:
-    """Return the metrics of a run by name: groups in order, those with a reference first."""
+    """Return the metrics of a run by name: by groups, in the order of the replay's catalog.
+
+    A metric of another version, which the catalog does not have, comes last in its group.
+    """
     every = dict(run.metrics.metrics)
     if run.timing is not None:
         every.update(run.timing.metrics)
-    order = list(GROUPS)
+    groups = {group: place for place, group in enumerate(GROUPS)}
+    places = {name: place for place, name in enumerate((*ALL, *TIMES))}
 
-    def key(name: str) -> tuple[int, bool, str]:
-        metric = every[name]
-        group = order.index(metric.group) if metric.group in GROUPS else len(order)
-        return group, not metric.needs_reference, name
+    def key(name: str) -> tuple[int, int, str]:
+        group = groups.get(every[name].group, len(groups))
+        return group, places.get(name, len(places)), name
 
     return {name: every[name] for name in sorted(every, key=key)}
 
@@ -79,16 +85,20 @@ def catalog(run: ReplayRun) -> dict[str, Metric]:
 def curve(metric: Metric, tracks: Sequence[Track], span: Scale, note: str = "") -> Markup:
     """Return the figure of a metric over time."""
     budget = max(SHORTEST, POINTS // max(len(tracks), 1))
-    lines, rings = [], []
     values = [value for track in tracks for value in track.values if value is not None]
-    scale = fitting(values, ceiling=_ceiling(metric))
+    edges = [value for track in tracks for side in track.band or () for value in side]
+    scale = fitting(
+        [*values, *(value for value in edges if value is not None)], ceiling=_ceiling(metric)
+    )
     chart = Chart("", span, scale)
+    lines: list[Line] = []
+    bands: list[Markup] = []
+    rings: list[Markup] = []
     for track in tracks:
-        offsets, kept = thinned(track.offsets, track.values, budget)
-        cut = max(_usual_step(track.offsets) * BREAK, _usual_step(offsets) * BREAK)
-        lines.append(
-            Line(track.label, track.slot, offsets, kept, track.group, track.start, cut=cut)
-        )
+        rows = thinned(track.values, budget)
+        lines += _lines(track, rows)
+        if track.band is not None:
+            bands.append(_band(chart, track, rows))
         found = [_ring(chart, track, row) for row in track.marks]
         rings += [ring for ring in found if ring is not None]
     drawn = Chart(
@@ -97,12 +107,53 @@ def curve(metric: Metric, tracks: Sequence[Track], span: Scale, note: str = "") 
         scale,
         lines,
         unit=_unit(metric),
+        under=bands,
         over=rings,
         x_title="seconds since the first frame",
         x_labels=second_labels(span),
         extra={"time": 1},
     )
-    return figure(metric.title, aside(metric, scale), f"{metric.meaning} {note}".strip(), drawn)
+    text = f"{sentence(metric.meaning)} {note}".strip()
+    return figure(metric.title, aside(metric, scale), text, drawn)
+
+
+def _lines(track: Track, rows: Sequence[int]) -> list[Line]:
+    offsets = [track.offsets[row] for row in rows]
+    cut = BREAK * max(usual_step(track.offsets), usual_step(offsets))
+    sides = () if track.band is None else zip(BAND, track.band, strict=True)
+    every = [(track.label, track.values, True), *((name, side, False) for name, side in sides)]
+    return [
+        Line(
+            label,
+            track.slot,
+            offsets,
+            [values[row] for row in rows],
+            track.group,
+            track.start,
+            cut=cut,
+            drawn=drawn,
+        )
+        for label, values, drawn in every
+    ]
+
+
+def _band(chart: Chart, track: Track, rows: Sequence[int]) -> Markup:
+    """The area between both sides of a band, in one piece for each stretch without a gap."""
+    low, high = track.band or ([], [])
+    pieces: list[str] = []
+    stretch: list[tuple[float, float, float]] = []
+    for row in [*rows, -1]:
+        bottom, top = (low[row], high[row]) if row >= 0 else (None, None)
+        if bottom is not None and top is not None:
+            x, y = chart.at(track.offsets[row], bottom)
+            stretch.append((x, y, chart.at(0.0, top)[1]))
+        elif stretch:
+            there = [(x, y) for x, y, _ in stretch]
+            back = [(x, y) for x, _, y in reversed(stretch)]
+            pieces.append(outline([*there, *back]))
+            stretch = []
+    area = element("path", d="".join(pieces), class_=f"band f{track.slot}")
+    return element("g", area, data_group=track.group)
 
 
 def figure(title: str, small: str, text: str, *charts: Chart | Markup) -> Markup:
@@ -148,28 +199,36 @@ def spread(values: Sequence[float], unit: str) -> str:
     return f"lowest {low}, median {middle}, highest {high}"
 
 
-def thinned(offsets: Sequence[int], values: Column, budget: int) -> tuple[list[int], Column]:
-    """Return at most about `budget` points: of each stretch of frames its lowest and highest.
+def thinned(values: Column, budget: int) -> list[int]:
+    """Return at most about `budget` rows: of each stretch of frames its lowest and highest.
 
-    Where nothing of a stretch is known one None is kept, so that the gap is seen.
+    Where nothing of a stretch is known its first row is kept, so that the gap is seen.
     """
-    size = len(offsets)
+    size = len(values)
     if size <= budget:
-        return list(offsets), list(values)
+        return list(range(size))
     stride = -(-2 * size // budget)
     kept: list[int] = []
     for begin in range(0, size, stride):
-        rows = range(begin, min(begin + stride, size))
-        known = [row for row in rows if values[row] is not None]
-        if not known:
-            kept.append(begin)
-            continue
-        by_value = sorted(known, key=lambda row: values[row] or 0.0)
-        kept += sorted({by_value[0], by_value[-1]})
-    return [offsets[row] for row in kept], [values[row] for row in kept]
+        known = [
+            (value, row)
+            for row in range(begin, min(begin + stride, size))
+            if (value := values[row]) is not None
+        ]
+        kept += sorted({min(known)[1], max(known)[1]}) if known else [begin]
+    return kept
 
 
-def _usual_step(offsets: Sequence[int]) -> float:
+def sentence(phrase: str) -> str:
+    """Return a phrase with a capital and a full stop."""
+    text = phrase.strip()
+    if not text:
+        return ""
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "?", "!")) else ".")
+
+
+def usual_step(offsets: Sequence[int]) -> float:
+    """Return the median step of offsets; infinite for fewer than two."""
     steps = [after - before for before, after in pairwise(offsets)]
     return float(median(steps)) if steps else float("inf")
 

@@ -6,7 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from zeroco_ros.replay.record import ReplayRun
+from zeroco_ros.report.comparison import Comparison
 from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.number_text import percent
+from zeroco_ros.report.thresholds import Finding
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,35 @@ def lost_frames(run: ReplayRun) -> list[str]:
         if words:
             lines.append(f"{bag.name}: of {len(states)} frames {', '.join(words)}")
     return lines
+
+
+def of_findings(findings: Sequence[Finding]) -> Verdict:
+    """Return whether all rules of a threshold file hold, and which do not."""
+    broken = [one.text for one in findings if not one.passed]
+    if broken:
+        return Verdict("bad", f"{len(broken)} of {len(findings)} thresholds violated", broken)
+    plural = "threshold holds" if len(findings) == 1 else "thresholds hold"
+    return Verdict("good", f"{len(findings)} {plural}")
+
+
+def of_comparison(comparison: Comparison) -> Verdict:
+    """Return in a sentence what B is like beside A, without a judgment of what matters more."""
+    words = comparison.counts()
+    matching = comparison.matching
+    if not matching.frames:
+        return Verdict("warn", "The runs have no frame in common: nothing is compared")
+    if set(words) <= {"equal", "unknown"} and matching.same:
+        return Verdict("good", "All metrics are equal, to the last bit")
+    order = ("better", "worse", "unclear", "changed", "equal", "unknown")
+    told = [f"{words[word]} {word}" for word in order if word in words]
+    reasons = [
+        f"{change.metric.title}: {word}"
+        + (f" by {percent(abs(change.relative)).lstrip('+')}" if change.relative else "")
+        for word in ("worse", "better")
+        for change in comparison.changes
+        if change.word == word
+    ]
+    level = "warn" if words.get("worse") else "good" if words.get("better") else ""
+    return Verdict(
+        level, f"B beside A, of {len(comparison.changes)} metrics: {', '.join(told)}", reasons
+    )

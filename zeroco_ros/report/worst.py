@@ -67,9 +67,7 @@ def _picture(folder: Path, name: str, alt: str) -> Markup:
         source, size = embedded(folder, name)
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return element("p", f"The picture {name} cannot be shown: {error}", class_="small quiet")
-    image = element(
-        "img", src=source, alt=alt, width=size[0], height=size[1], loading="lazy", decoding="async"
-    )
+    image = element("img", src=source, alt=alt, width=size[0], height=size[1])
     return element("button", image, class_="open", type="button")
 
 

@@ -1,0 +1,78 @@
+"""Which frames of two runs are the same: bags by their content, frames by their stamps."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from zeroco_ros.replay.record import BagRecord, ReplayRun
+
+
+@dataclass(frozen=True)
+class BagPair:
+    """A bag that is in both runs. rows: (row in a, row in b) of frames with the same stamp."""
+
+    a: BagRecord
+    b: BagRecord
+    rows: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What two runs have in common. only_a, only_b: names of bags in one run only.
+
+    frames: in both; frames_a, frames_b: of each run, those of its other bags included.
+    """
+
+    pairs: Sequence[BagPair]
+    only_a: Sequence[str]
+    only_b: Sequence[str]
+    frames: int
+    frames_a: int
+    frames_b: int
+
+    @property
+    def same(self) -> bool:
+        """Whether both runs are of exactly the same frames."""
+        return self.frames == self.frames_a == self.frames_b
+
+
+def match_runs(a: ReplayRun, b: ReplayRun) -> Matching:
+    """Match the bags that both runs played to the end.
+
+    Bags are the same where their SHA-256 is, whatever they are called; a bag without one goes by
+    its name. Of several bags with the same content those of the same name belong together.
+    """
+    waiting: dict[str, list[BagRecord]] = defaultdict(list)
+    for bag in b.ok:
+        waiting[_key(bag)].append(bag)
+    pairs, only_a = [], []
+    for bag in a.ok:
+        candidates = waiting[_key(bag)]
+        if not candidates:
+            only_a.append(bag.name)
+            continue
+        other = next((one for one in candidates if one.name == bag.name), candidates[0])
+        candidates.remove(other)
+        pairs.append(BagPair(bag, other, _rows(bag.frames.stamp, other.frames.stamp)))
+    return Matching(
+        pairs,
+        only_a,
+        [bag.name for left in waiting.values() for bag in left],
+        sum(len(pair.rows) for pair in pairs),
+        sum(len(bag.frames.stamp) for bag in a.ok),
+        sum(len(bag.frames.stamp) for bag in b.ok),
+    )
+
+
+def _key(bag: BagRecord) -> str:
+    return bag.sha256 or f"name {bag.name}"
+
+
+def _rows(a: Sequence[int], b: Sequence[int]) -> list[tuple[int, int]]:
+    """Rows of equal stamps; of a stamp that comes several times the first with the first."""
+    places: dict[int, list[int]] = defaultdict(list)
+    for row in range(len(b) - 1, -1, -1):
+        places[b[row]].append(row)
+    return [(row, places[stamp].pop()) for row, stamp in enumerate(a) if places[stamp]]

@@ -1,0 +1,240 @@
+"""A threshold file: what a team demands of a run, or of the step from one run to the next."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from zeroco_ros.errors import ConfigError
+from zeroco_ros.replay.record import Metric, ReplayRun, Values
+from zeroco_ros.report.matching import Matching, match_runs
+from zeroco_ros.report.number_text import number, percent, signed
+from zeroco_ros.report.summary import pooled
+from zeroco_ros.report.tracks import catalog
+
+SINGLE = ("max", "min")
+PAIR = (
+    "max_increase",
+    "max_decrease",
+    "max_difference",
+    "max_relative_increase",
+    "max_relative_decrease",
+)
+FLAGS = ("each_bag", "allow_unknown")
+SLACK = 1e-9  # of a limit: 0.85 - 0.83 is a little more than 0.02 to a computer; 0 is exact
+# What every run has, beside its metrics.
+BUILT_IN = {
+    "failed_bags": Metric("Failed bags", "", "lower", "Bags that could not be played.", "stream"),
+    "ok_bags": Metric("Played bags", "", "higher", "Bags that were played to the end.", "stream"),
+    "matched_frames": Metric(
+        "Matched frames",
+        "ratio",
+        "higher",
+        "Share of the frames of both runs that have the same stamp in the other.",
+        "stream",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One line of a threshold file. kind: one of SINGLE or PAIR; each_bag: not only the pool."""
+
+    metric: str
+    kind: str
+    limit: float
+    each_bag: bool = False
+    allow_unknown: bool = False
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of a rule. value: what is held against the limit, None where not known; bag: ""
+    for all bags together; text: the finding in one line.
+    """
+
+    rule: Rule
+    bag: str
+    value: float | None
+    passed: bool
+    text: str
+
+
+def read_thresholds(path: str | Path) -> list[Rule]:
+    """Read a threshold file.
+
+    Raises ConfigError, naming the place, for what is no YAML mapping, an unknown rule, a limit
+    that is no finite number, or a key that comes twice.
+    """
+    try:
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Strict)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise ConfigError(f"thresholds {path} cannot be read: {reason}") from error
+    if not isinstance(content, dict) or not content:
+        raise ConfigError(
+            f"thresholds {path}: give one entry per metric, such as 'flow_coverage: {{min: 0.8}}'"
+        )
+    return [rule for name, entry in content.items() for rule in _rules(path, str(name), entry)]
+
+
+class _Strict(yaml.SafeLoader):
+    """YAML without a way to say the same thing twice: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = [key for index, key in enumerate(keys) if key in keys[:index]]
+        if twice:
+            raise ValueError(f"{twice[0]} is there twice (line {node.start_mark.line + 1} on)")
+        return super().construct_mapping(node, deep)
+
+
+def _rules(path: str | Path, name: str, entry: Any) -> list[Rule]:
+    if not isinstance(entry, dict):
+        raise ConfigError(
+            f"thresholds {path}: {name} is {entry!r}: give rules, such as {{max: 2.0}}"
+        )
+    allowed = (*SINGLE, *PAIR, *FLAGS)
+    unknown = [key for key in entry if key not in allowed]
+    if unknown:
+        raise ConfigError(
+            f"thresholds {path}: {name} has the unknown rule {unknown[0]!r}: "
+            f"use {', '.join(allowed)}"
+        )
+    flags = {flag: entry.get(flag, False) for flag in FLAGS}
+    for flag, value in flags.items():
+        if not isinstance(value, bool):
+            raise ConfigError(f"thresholds {path}: {name}: {flag} is {value!r}: use true or false")
+    limits = {key: entry[key] for key in (*SINGLE, *PAIR) if key in entry}
+    if not limits:
+        raise ConfigError(
+            f"thresholds {path}: {name} has no limit: give {' or '.join(SINGLE)}, ..."
+        )
+    return [
+        Rule(name, kind, _limit(path, name, kind, value), **flags)
+        for kind, value in limits.items()
+    ]
+
+
+def _limit(path: str | Path, name: str, kind: str, value: Any) -> float:
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    if not plain or not math.isfinite(value):
+        raise ConfigError(f"thresholds {path}: {name}: {kind} is {value!r}: give a finite number")
+    if kind in PAIR and value < 0:
+        raise ConfigError(f"thresholds {path}: {name}: {kind} is {value!r}: give 0 or more")
+    return float(value)
+
+
+def check_thresholds(
+    rules: Sequence[Rule], run: ReplayRun, before: ReplayRun | None = None
+) -> list[Finding]:
+    """Hold a run, and its step from the run before, against the rules.
+
+    Raises ConfigError for a metric that neither run has, or a rule on a difference without a run
+    before.
+    """
+    known = {**BUILT_IN, **catalog(run), **(catalog(before) if before is not None else {})}
+    for rule in rules:
+        if rule.metric not in known:
+            raise ConfigError(_unknown(rule.metric, known))
+        if before is None and (rule.kind in PAIR or rule.metric == "matched_frames"):
+            raise ConfigError(
+                f"threshold {rule.metric}: {rule.kind} compares two runs: give both, as in "
+                "zeroco report BEFORE AFTER --thresholds FILE"
+            )
+    matching = match_runs(before, run) if before is not None else None
+    scopes = _scopes(run, before, matching)
+    return [
+        _judge(rule, bag, after, earlier)
+        for rule in rules
+        for bag, (after, earlier) in scopes.items()
+        if not bag or rule.each_bag
+    ]
+
+
+def _unknown(name: str, known: Mapping[str, Metric]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"threshold for the unknown metric {name}{hint}; there are: {', '.join(known)}"
+
+
+def _scopes(
+    run: ReplayRun, before: ReplayRun | None, matching: Matching | None
+) -> dict[str, tuple[Values, Values]]:
+    """The values of all bags ("") and of each one, after and before."""
+    scopes: dict[str, tuple[Values, Values]] = {
+        "": (_all_values(run, matching), _all_values(before, matching) if before else {})
+    }
+    partners = {pair.b.name: pair.a.name for pair in matching.pairs} if matching else {}
+    of_bags = bag_values(before) if before is not None else {}
+    for name, values in bag_values(run).items():
+        scopes[name] = (values, of_bags.get(partners.get(name, ""), {}))
+    return scopes
+
+
+def _all_values(run: ReplayRun, matching: Matching | None) -> Values:
+    played = sum(1 for _ in run.ok)
+    values: Values = {
+        **pooled(run),
+        "failed_bags": float(len(run.metrics.bags) - played),
+        "ok_bags": float(played),
+    }
+    if matching is not None:
+        frames = matching.frames_a + matching.frames_b
+        values["matched_frames"] = 2 * matching.frames / frames if frames else 0.0
+    return values
+
+
+def bag_values(run: ReplayRun) -> dict[str, Values]:
+    """Return the values of each bag by its name, those of timing.json included."""
+    times = {one.name: one.summary for one in run.timing.bags} if run.timing else {}
+    return {bag.name: {**bag.summary, **times.get(bag.name, {})} for bag in run.ok}
+
+
+def _judge(rule: Rule, bag: str, after: Values, before: Values) -> Finding:
+    value = _tested(rule.kind, after.get(rule.metric), before.get(rule.metric))
+    where = f" of {bag}" if bag else ""
+    if value is None:
+        text = f"{rule.metric}{where} is not known, {rule.kind} {number(rule.limit)}"
+        return Finding(rule, bag, None, rule.allow_unknown, text)
+    room = SLACK * abs(rule.limit)
+    passed = value >= rule.limit - room if rule.kind == "min" else value <= rule.limit + room
+    return Finding(rule, bag, value, passed, f"{rule.metric}{where} {_told(rule, value)}")
+
+
+def _tested(kind: str, after: float | None, before: float | None) -> float | None:
+    """The number that is held against the limit: a value, or how far it went the wrong way."""
+    if after is None or (kind in PAIR and before is None):
+        return None
+    if kind in SINGLE or before is None:
+        return after
+    step = after - before
+    if kind == "max_difference":
+        return abs(step)
+    if kind.endswith("decrease"):
+        step = -step
+    if "relative" not in kind:
+        return step
+    return (
+        step / abs(before)
+        if before != 0
+        else (0.0 if step == 0 else math.copysign(math.inf, step))
+    )
+
+
+def _told(rule: Rule, value: float) -> str:
+    limit = rule.limit
+    if rule.kind in SINGLE:
+        return f"is {number(value, 4)}, {rule.kind} {number(limit, 4)}"
+    if "relative" in rule.kind:
+        sign = -1 if rule.kind.endswith("decrease") else 1
+        size = "from 0" if math.isinf(value) else percent(sign * value)
+        return f"changed by {size}, {rule.kind} {percent(limit).lstrip('+')}"
+    sign = -1 if rule.kind == "max_decrease" else 1
+    return f"changed by {signed(sign * value, 4)}, {rule.kind} {number(limit, 4)}"

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _CAPTURING = Lock()  # torch synchronizes the device before it captures
 
 
-class DeviceMemoryError(BackendError):
+class DeviceMemoryError(BackendError, MemoryError):
     """Too little GPU memory. needed: bytes, None where the library did not say; free: bytes."""
 
     def __init__(self, what: str, needed: int | None, free: int, detail: str = "") -> None:
-        wants = "more than there is" if needed is None else f"{_mebibytes(needed)}"
+        wants = "more than there is" if needed is None else f"{_megabytes(needed)}"
         super().__init__(
-            f"not enough GPU memory for {what}: it needs {wants}, {_mebibytes(free)} are free; "
+            f"not enough GPU memory for {what}: it needs {wants}, {_megabytes(free)} are free; "
             f"end other programs on the GPU, or use a smaller resolution{detail}"
         )
         self.needed, self.free = needed, free
@@ -173,5 +173,5 @@ class CudaLane:
         return graph.replay
 
 
-def _mebibytes(count: int) -> str:
-    return f"{count / 2**20:.0f} MiB ({count} bytes)"
+def _megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB ({count} bytes)"

@@ -23,8 +23,8 @@ from zeroco_ros.engine.build import (
 )
 from zeroco_ros.engine.build_progress import BuildProgress, Report
 from zeroco_ros.engine.cache import PlanCache
-from zeroco_ros.engine.graph_backend import HEAD, GraphBackend, GraphHead
-from zeroco_ros.engine.tensorrt_runner import PlanError, PlanRunner
+from zeroco_ros.engine.graph_backend import GraphBackend
+from zeroco_ros.engine.tensorrt_runner import PlanError, PlanRunner, buffer_bytes
 from zeroco_ros.engine.verdicts import Verdict, read_verdict, write_verdict
 from zeroco_ros.errors import BackendError
 
@@ -60,6 +60,7 @@ class TensorRTBackend(GraphBackend):
             name: PlanRunner(name, plan.content, built.manifest.graphs[name], device)
             for name, plan in built.plans.items()
         }
+        _check_memory(folder, list(self.runners_by_name.values()), device)
         self._warnings = list(built.warnings)
         self.verdict: Verdict | None = read_verdict(cache, self._hashes())
         super().__init__(built.manifest, self.runners_by_name, name="tensorrt", device="cuda")
@@ -69,10 +70,6 @@ class TensorRTBackend(GraphBackend):
         """What does not stop anything but should be known, in words."""
         notes = [note for runner in self.runners_by_name.values() for note in runner.notes]
         return (*self._warnings, *notes)
-
-    def open_head(self) -> GraphHead:
-        """The flow head of the bundle."""
-        return GraphHead({name: self.runners_by_name[name] for name in HEAD})
 
     def record_verdict(self, passed: bool, faults: Sequence[str]) -> None:
         """Keep what the parity gate said of exactly these plans.
@@ -88,6 +85,13 @@ class TensorRTBackend(GraphBackend):
 
     def _hashes(self) -> dict[str, str]:
         return {name: plan.record.plan_sha256 for name, plan in self.plans.items()}
+
+
+def _check_memory(folder: Path, runners: Sequence[PlanRunner], device: devices.Device) -> None:
+    """What a thread will take at its first frame is there now; raises DeviceMemoryError."""
+    needed, free = sum(map(buffer_bytes, runners)), device.memory().free
+    if needed > free:
+        raise devices.DeviceMemoryError(f"one thread that runs engine '{folder}'", needed, free)
 
 
 def open_tensorrt(

@@ -83,10 +83,11 @@ class PlanRunner:
         shapes: dict[str, Shape] = {}
         for index in range(engine.num_io_tensors):
             name: str = engine.get_tensor_name(index)
-            modes[name] = engine.get_tensor_mode(name)
+            mode: trt.TensorIOMode = engine.get_tensor_mode(name)
+            modes[name] = mode
             dims: trt.Dims = engine.get_tensor_shape(name)
             shapes[name] = tuple(int(side) for side in dims)
-            dtype: object = engine.get_tensor_dtype(name)
+            dtype: trt.DataType = engine.get_tensor_dtype(name)
             if dtype != trt.DataType.FLOAT or min(shapes[name], default=1) < 1:
                 raise PlanError(
                     f"the plan of {self.name}: {name} is {dtype} {shapes[name]}, float32 of a "

@@ -1,0 +1,351 @@
+"""Building plans: when, with what, and how it ends. TensorRT is a stand-in (tensorrt_stand_in)."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tensorrt_stand_in import MAGIC, Faults, install
+
+from zeroco_ros.engine.build import BuildOptions, NotBuilt, Plans, build_engine, cached
+from zeroco_ros.engine.build_job import BuildCancelled
+from zeroco_ros.engine.build_progress import BuildProgress
+from zeroco_ros.engine.bundle import MANIFEST
+from zeroco_ros.engine.cache import PlanCache
+from zeroco_ros.engine.device import DeviceMemoryError
+from zeroco_ros.errors import BackendError
+
+PROGRAM = Path(__file__).parent / "tensorrt_stand_in.py"
+
+
+@pytest.fixture
+def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
+    return install(monkeypatch)
+
+
+@pytest.fixture
+def bundle(tiny_engine: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_engine, tmp_path / "vga"))
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def graphs(bundle: Path) -> list[str]:
+    return list(json.loads((bundle / MANIFEST).read_text())["graphs"])
+
+
+def header(content: bytes) -> dict[str, Any]:
+    """What the stand-in noted in a plan of how it was built."""
+    return json.loads(content.removeprefix(MAGIC).partition(b"\n")[0])
+
+
+def test_what_was_built_is_kept(faults: Faults, bundle: Path, cache: Path):
+    names = graphs(bundle)
+    assert not cached(bundle, cache=cache)
+    first = build_engine(bundle, cache=cache)
+    assert list(first.plans) == names and faults.built == len(names)
+    assert all(plan.fresh and plan.path.is_file() for plan in first.plans.values())
+    again = build_engine(bundle, cache=cache)
+    assert faults.built == len(names) and not first.warnings
+    assert not any(plan.fresh for plan in again.plans.values())
+    for name in names:
+        assert again.plans[name].content == first.plans[name].content
+    assert cached(bundle, cache=cache)
+    forced = build_engine(bundle, cache=cache, force=True)
+    assert faults.built == 2 * len(names) and all(plan.fresh for plan in forced.plans.values())
+
+
+def test_the_options_reach_the_builder(faults: Faults, bundle: Path, cache: Path):
+    plan = build_engine(bundle, cache=cache).plans["encoder"].content
+    assert header(plan) == {
+        "version": "10.3.0",
+        "flags": [],  # TF32 is on unless it is cleared
+        "level": 3,
+        "workspace": 1024 << 20,
+        "verbosity": "LAYER_NAMES_ONLY",
+    }
+    options = BuildOptions(64, 5, "detailed", tf32=True)
+    other = header(build_engine(bundle, options, cache).plans["encoder"].content)
+    assert (other["flags"], other["level"], other["workspace"]) == (["TF32"], 5, 64 << 20)
+    assert other["verbosity"] == "DETAILED"
+    assert faults.built == 2 * len(graphs(bundle))
+
+
+def change_the_network(faults: Faults, bundle: Path) -> None:
+    """Export again, as far as the plans can tell."""
+    values = json.loads((bundle / MANIFEST).read_text())
+    graph = bundle / "encoder.onnx"
+    graph.write_bytes(graph.read_bytes() + b"\0")
+    values["files"]["encoder.onnx"] = subprocess.run(
+        ["sha256sum", str(graph)], capture_output=True, text=True, check=True
+    ).stdout.split()[0]
+    (bundle / MANIFEST).write_text(json.dumps(values))
+
+
+def another_version(faults: Faults, bundle: Path) -> None:
+    faults.version = sys.modules["tensorrt"].__version__ = "10.16.1"
+
+
+def another_gpu(faults: Faults, bundle: Path) -> None:
+    faults.device = "another GPU"
+
+
+def another_capability(faults: Faults, bundle: Path) -> None:
+    faults.capability = (9, 0)
+
+
+@pytest.mark.fault(
+    19, "an engine for another TensorRT, GPU or network is built again if allowed", nodes="shared"
+)
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (change_the_network, "the ONNX file"),
+        (another_version, r"TensorRT 10\.3\.0, this is 10\.16\.1"),
+        (another_gpu, "the GPU stand-in GPU, this is another GPU"),
+        (another_capability, r"compute capability 8\.7, this is 9\.0"),
+    ],
+)
+def test_what_does_not_fit_is_built_again_or_refused(
+    faults: Faults,
+    bundle: Path,
+    cache: Path,
+    change: Callable[[Faults, Path], None],
+    reason: str,
+):
+    build_engine(bundle, cache=cache)
+    change(faults, bundle)
+    assert not cached(bundle, cache=cache)
+    with pytest.raises(NotBuilt, match=reason) as refusal:
+        build_engine(bundle, cache=cache, allow_build=False)
+    assert f"zeroco build {bundle} --cache {cache}" in str(refusal.value)
+    before = faults.built
+    assert build_engine(bundle, cache=cache).plans["encoder"].fresh
+    assert faults.built > before and cached(bundle, cache=cache)
+
+
+def test_the_command_says_how_it_was_asked_for(faults: Faults, bundle: Path, cache: Path):
+    options = BuildOptions(512, 4, "none", tf32=True)
+    with pytest.raises(NotBuilt) as refusal:
+        build_engine(bundle, options, cache, device=1, allow_build=False)
+    told = "--workspace 512 --optimization-level 4 --verbosity none --tf32"
+    assert f"{told} --cache {cache} --device 1" in str(refusal.value)
+
+
+@pytest.mark.fault(19, "a truncated plan is built again if allowed", nodes="shared")
+def test_a_truncated_plan(faults: Faults, bundle: Path, cache: Path):
+    built = build_engine(bundle, cache=cache)
+    path = built.plans["encoder"].path
+    assert path is not None
+    path.write_bytes(built.plans["encoder"].content[:-100])
+    with pytest.raises(NotBuilt, match=r"truncated or changed.*zeroco build"):
+        build_engine(bundle, cache=cache, allow_build=False)
+    again = build_engine(bundle, cache=cache)
+    assert again.plans["encoder"].fresh and not again.plans["matcher"].fresh
+    assert path.read_bytes() == built.plans["encoder"].content
+
+
+def test_a_damaged_graph_is_not_built(faults: Faults, bundle: Path, cache: Path):
+    (bundle / "matcher.onnx").write_bytes(b"short")
+    with pytest.raises(BackendError, match=r"matcher\.onnx is truncated or changed"):
+        build_engine(bundle, cache=cache)
+
+
+def test_timings_are_kept_and_used_again(faults: Faults, bundle: Path, cache: Path):
+    build_engine(bundle, cache=cache)
+    assert faults.timing_given > 0  # the second graph used the first one's
+    [path] = PlanCache(cache).folder.glob("timing-10.3.0-*.cache")
+    given = faults.timing_given
+    build_engine(bundle, cache=cache, force=True)
+    assert faults.timing_given > given
+    path.write_bytes(b"bad")
+    build_engine(bundle, cache=cache, force=True)
+    assert path.read_bytes() == b"+timed" * len(graphs(bundle))
+
+
+def test_progress_is_told(faults: Faults, bundle: Path, cache: Path):
+    faults.step_seconds = 0.01
+    steps: list[BuildProgress] = []
+    build_engine(bundle, cache=cache, progress=steps.append)
+    names = graphs(bundle)
+    assert list(dict.fromkeys(step.graph for step in steps)) == names
+    assert {step.count for step in steps} == {len(names)}
+    for name in names:
+        percents = [step.percent or 0 for step in steps if step.graph == name]
+        assert percents == sorted(percents) and percents[-1] <= 100
+    assert any(0 < (step.percent or 0) < 100 for step in steps)
+    assert {step.phase for step in steps} & {"Building engine", "Computing profile costs"}
+
+
+def test_what_tensorrt_says_is_in_the_error(faults: Faults, bundle: Path, cache: Path):
+    faults.build_error = "no tactic for MatMul_3"
+    with pytest.raises(BackendError, match=r"did not build encoder: .*no tactic for MatMul_3"):
+        build_engine(bundle, cache=cache)
+    faults.parse_error = "unsupported operator Foo"
+    with pytest.raises(BackendError, match=r"cannot parse encoder: unsupported .*\(node node_7\)"):
+        build_engine(bundle, cache=cache)
+    faults.no_cuda = True
+    with pytest.raises(BackendError, match=r"cannot use the GPU: .*with error: 35"):
+        build_engine(bundle, cache=cache)
+    assert PlanCache(cache).records() == []
+
+
+def test_too_little_memory_for_the_builder(faults: Faults, bundle: Path, cache: Path):
+    faults.build_error, faults.free = "Requested size was 99: OutOfMemory", 100 << 20
+    with pytest.raises(DeviceMemoryError, match=r"100 MiB .* are free.*--workspace below 1024"):
+        build_engine(bundle, cache=cache)
+
+
+def test_tensorrt_does_not_write_to_the_terminal(
+    faults: Faults, bundle: Path, cache: Path, caplog: pytest.LogCaptureFixture, capfd
+):
+    faults.no_cuda = True
+    with caplog.at_level(logging.DEBUG, "zeroco_ros.tensorrt"), pytest.raises(BackendError):
+        build_engine(bundle, cache=cache)
+    assert "error: 35" in caplog.text
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.fault(24, "no TensorRT is one sentence", nodes="shared")
+def test_without_tensorrt(bundle: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    with pytest.raises(BackendError, match=r"python3-libnvinfer.*pip install tensorrt"):
+        build_engine(bundle)
+    assert not cached(bundle)
+
+
+@pytest.mark.fault(24, "no GPU is one sentence", nodes="shared")
+def test_without_a_gpu(bundle: Path, monkeypatch: pytest.MonkeyPatch):
+    import torch
+
+    from zeroco_ros.engine import device
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    real = device.open_device
+    install(monkeypatch)
+    monkeypatch.setattr(device, "open_device", real)
+    with pytest.raises(BackendError, match=r"TensorRT needs a CUDA GPU: .* backend 'torch'"):
+        build_engine(bundle)
+    assert not cached(bundle)
+
+
+@pytest.mark.fault(20, "without a writable cache the plans are in memory", nodes="shared")
+@pytest.mark.parametrize("how", ["a file in its place", "a full disk"])
+def test_a_cache_that_cannot_be_written(
+    faults: Faults, bundle: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, how: str
+):
+    if how == "a file in its place":
+        cache.write_text("in the way")
+    else:
+
+        def full(*_arguments: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(os, "fsync", full)
+    built = build_engine(bundle, cache=cache)
+    assert all(plan.content and plan.path is None for plan in built.plans.values())
+    assert any("works from memory" in warning for warning in built.warnings)
+    assert not cached(bundle, cache=cache)
+
+
+@pytest.mark.parametrize("who", ["cancel", "progress"])
+def test_a_build_can_be_stopped(faults: Faults, bundle: Path, cache: Path, who: str):
+    faults.step_seconds = 0.02
+    begun: list[BuildProgress] = []
+
+    def progress(step: BuildProgress) -> None:
+        begun.append(step)
+        if who == "progress":
+            raise KeyboardInterrupt
+
+    with pytest.raises(BuildCancelled if who == "cancel" else KeyboardInterrupt):
+        build_engine(
+            bundle, cache=cache, progress=progress, cancel=lambda: bool(begun) and who == "cancel"
+        )
+    assert faults.built == 0 and PlanCache(cache).records() == []
+    faults.step_seconds = 0
+    assert build_engine(bundle, cache=cache).plans["encoder"].fresh
+
+
+def start(cache: Path, bundle: Path, **faults: Any) -> subprocess.Popen[str]:
+    """`zeroco build` in a process of its own, with the stand-in."""
+    command = [sys.executable, str(PROGRAM), json.dumps(faults)]
+    return subprocess.Popen(
+        [*command, "build", str(bundle), "--cache", str(cache), "--no-check"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def first_line(child: subprocess.Popen[str]) -> str:
+    assert child.stderr is not None
+    return child.stderr.readline()
+
+
+def none_half_done(cache: Path) -> None:
+    """Every plan that counts is whole."""
+    kept = PlanCache(cache)
+    for _path, record in kept.records():
+        kept.load(record.ingredients)
+
+
+@pytest.mark.fault(20, "two builders at once: one builds, both have it", nodes="shared")
+def test_two_processes_build_at_once(bundle: Path, cache: Path):
+    children = [start(cache, bundle, step_seconds=0.02) for _ in range(2)]
+    outputs = [child.communicate(timeout=100) for child in children]
+    assert [child.returncode for child in children] == [0, 0], outputs
+    told = "".join(out for out, _err in outputs)
+    for name in graphs(bundle):
+        lines = [line for line in told.splitlines() if line.startswith(f"{name} ")]
+        assert len(lines) == 2
+        assert sum("built in" in line for line in lines) == 1, lines
+    none_half_done(cache)
+
+
+@pytest.mark.fault(25, "SIGTERM ends a build, nothing half-written", nodes="shared")
+def test_a_signal_ends_a_build(bundle: Path, cache: Path):
+    child = start(cache, bundle, step_seconds=3600)  # a step that does not end by itself
+    assert first_line(child).startswith("building encoder (1 of ")
+    child.terminate()
+    _out, told = child.communicate(timeout=100)
+    assert child.returncode == 130 and told.endswith("zeroco build: interrupted\n")
+    none_half_done(cache)
+    assert not list(cache.rglob("*.plan"))
+
+
+@pytest.mark.fault(20, "after a kill -9 during a build the next one works", nodes="shared")
+def test_a_killed_build_leaves_nothing_that_counts(faults: Faults, bundle: Path, cache: Path):
+    child = start(cache, bundle, step_seconds=3600)
+    assert first_line(child).startswith("building encoder (1 of ")
+    child.kill()
+    child.communicate(timeout=100)
+    none_half_done(cache)
+    built: Plans = build_engine(bundle, cache=cache)
+    assert all(plan.fresh for plan in built.plans.values())
+    assert cached(bundle, cache=cache)
+
+
+def test_the_clock_of_a_forced_build(faults: Faults, bundle: Path, cache: Path):
+    """--force takes what another process built while this one waited, not what was there."""
+    old = build_engine(bundle, cache=cache).plans["encoder"].record.built
+    time.sleep(0.002)
+    new = build_engine(bundle, cache=cache, force=True).plans["encoder"].record.built
+    assert new > old

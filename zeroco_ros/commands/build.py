@@ -1,0 +1,227 @@
+"""`zeroco build`: the TensorRT plans of an engine, for the GPU of this machine."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zeroco_ros.errors import ConfigError
+
+if TYPE_CHECKING:
+    from zeroco_ros.engine.build import Plans
+    from zeroco_ros.engine.build_options import BuildOptions
+    from zeroco_ros.engine.build_progress import BuildProgress
+
+HELP = "build an engine's TensorRT plans for this GPU, and check them"
+DESCRIPTION = """\
+Builds what TensorRT needs to run a folder of `zeroco export` on this machine's GPU,
+keeps it in the cache, and compares it with PyTorch before it is trusted. With
+--image instead of a folder it exports first. Takes minutes; stops on Ctrl-C and
+leaves nothing half-written. Exit code 0: built and right; 1: wrong, refused from
+now on; 2: could not be built. Needs tensorrt and a CUDA build of PyTorch."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the verb."""
+    add = parser.add_argument
+    add("engine", nargs="?", type=Path, metavar="FOLDER", help="an engine of `zeroco export`")
+    add("--list", action="store_true", help="show the plans in the cache, and build nothing")
+    add("--force", action="store_true", help="build what is there, too")
+    add("--no-check", dest="check", action="store_false", help="do not compare with PyTorch")
+    add("--cache", type=Path, metavar="DIR", help="default: $ZEROCO_CACHE, else ~/.cache/zeroco")
+    add("--device", type=int, default=0, metavar="N", help="number of the GPU (default: 0)")
+    tuning = parser.add_argument_group("how it is built; each combination has its own plans")
+    add = tuning.add_argument
+    add("--workspace", type=int, default=1024, metavar="MB", help="scratch memory (default: 1024)")
+    add(
+        "--optimization-level",
+        type=int,
+        default=3,
+        metavar="N",
+        help="0 builds fast, 5 searches longest (default: 3)",
+    )
+    add("--verbosity", default="layer_names", help="for profilers: none, layer_names or detailed")
+    add("--tf32", action="store_true", help="allow 19-bit products in float32 graphs")
+    export = parser.add_argument_group("to export first; without FOLDER")
+    add = export.add_argument
+    add("--image", metavar="WxH|NAME", help="the camera's pixels, such as 640x480, or vga, 720p")
+    add("--preset", default="default", metavar="NAME", help="fast, default, accurate or paper")
+    add("--precision", default="fp32", metavar="P", help="fp32 or fp16 (default: fp32)")
+    add("-o", "--out", type=Path, metavar="FOLDER", help="default: in the cache")
+    add(
+        "--weights",
+        metavar="NAME|FILE",
+        help="what to export (default: default); with FOLDER: the file that it was exported "
+        "from, where that is not a shipped one",
+    )
+    add("--head", metavar="NAME|FILE", help="the same for the flow head")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build, check, and say what is where; or list the cache."""
+    from zeroco_ros.engine.build_options import BuildOptions
+
+    if args.list:
+        return _list(args)
+    options = BuildOptions(args.workspace, args.optimization_level, args.verbosity, args.tf32)
+    with _stoppable():
+        _require(args)
+        folder = args.engine or _exported(args)
+        _build(args, folder, options)
+        return _check(args, folder, options) if args.check else 0
+
+
+def _require(args: argparse.Namespace) -> None:
+    """What is missing is told before minutes are spent."""
+    from zeroco_ros.engine import device
+    from zeroco_ros.engine.tensorrt_library import require_tensorrt
+
+    if args.engine is None and args.image is None:
+        raise ConfigError("what to build? give an engine of `zeroco export`, or --image WxH")
+    if args.engine is not None and args.image is not None:
+        raise ConfigError("--image exports a new engine: give either a FOLDER or --image")
+    require_tensorrt()
+    device.open_device(args.device)
+
+
+def _build(args: argparse.Namespace, folder: Path, options: BuildOptions) -> None:
+    from zeroco_ros.engine.build import build_engine
+
+    line = _ProgressLine()
+    built = build_engine(
+        folder, options, args.cache, line.show, device=args.device, force=args.force
+    )
+    line.end()
+    _tell(built)
+
+
+def _tell(built: Plans) -> None:
+    for name, plan in built.plans.items():
+        how = f"built in {plan.record.seconds:.1f} s" if plan.fresh else "from the cache"
+        where = "in memory only" if plan.path is None else str(plan.path)
+        print(f"{name:14s} {plan.record.plan_bytes / 1e6:7.1f} MB  {how:18s}  {where}")
+    for warning in built.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _check(args: argparse.Namespace, folder: Path, options: BuildOptions) -> int:
+    """The parity gate; its verdict is kept with the plans."""
+    from zeroco_ros.commands.check import print_parity
+    from zeroco_ros.engine.tensorrt_backend import open_tensorrt
+    from zeroco_ros.estimate.parity import check_backend
+
+    backend = open_tensorrt(
+        folder, cache=args.cache, options=options, device=args.device, refused_ok=True
+    )
+    parity = check_backend(backend, weights=args.weights, head=args.head)
+    backend.record_verdict(parity.passed, parity.faults)
+    print_parity(parity)
+    for warning in backend.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    if parity.passed:
+        print(
+            f"run it: zeroco flow TARGET SOURCE -o flow.png --backend tensorrt --engine {folder}"
+        )
+    return 0 if parity.passed else 1
+
+
+def _exported(args: argparse.Namespace) -> Path:
+    """The engine that --image and its companions describe, exported if it is not there."""
+    from zeroco_ros.engine.cache import cache_root
+    from zeroco_ros.engine.resolutions import image_size
+    from zeroco_ros.estimate.config import preset
+    from zeroco_ros.estimate.exported import export_engine
+
+    width, height = image_size(args.image)
+    config = preset(args.preset)
+    if args.head is not None:
+        config = dataclasses.replace(config, head=args.head)
+    weights = args.weights or "default"
+    name = f"{Path(weights).stem}-{width}x{height}-{args.preset}-{args.precision}"
+    folder = args.out or cache_root(args.cache) / "engines" / name
+    export_engine(
+        folder,
+        config,
+        (height, width),
+        weights=weights,
+        precision=args.precision,
+        progress=lambda line: print(f"{line} ...", file=sys.stderr, flush=True),
+    )
+    print(f"{folder}: exported for images of {width}x{height}")
+    return folder
+
+
+def _list(args: argparse.Namespace) -> int:
+    from zeroco_ros.engine.cache import NoPlan, PlanCache
+
+    cache = PlanCache(args.cache)
+    records = cache.records()
+    for _path, record in records:
+        have = record.ingredients
+        try:
+            cache.load(have)
+            state = ""
+        except NoPlan as reason:
+            state = f"  UNUSABLE: {reason}"
+        options = " ".join(f"{name}={value}" for name, value in have.options.items())
+        print(
+            f"{have.graph:14s} {record.plan_bytes / 1e6:7.1f} MB  TensorRT {have.tensorrt}  "
+            f"{have.device} ({have.capability})  {record.built[:19]}  {options}  "
+            f"{record.bundle}{state}"
+        )
+    print(f"{cache.folder}: {len(records)} plans")
+    return 0
+
+
+class _ProgressLine:
+    """One line that changes at a terminal; elsewhere a line per ten percent or five seconds."""
+
+    def __init__(self) -> None:
+        self._shown: tuple[str, int] | None = None
+        self._when = 0.0
+
+    def show(self, step: BuildProgress) -> None:
+        """Show where the build is."""
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K{step}", end="", file=sys.stderr, flush=True)
+            return
+        now, shown = time.monotonic(), (step.graph, (step.percent or 0) // 10)
+        if shown != self._shown or now - self._when >= 5:
+            self._shown, self._when = shown, now
+            print(step, file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        """Wipe what stands there."""
+        if sys.stderr.isatty():
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM ends the work as Ctrl-C does: at once, with nothing half-written."""
+    from zeroco_ros.engine.build_job import abandoned
+
+    def stop(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, stop) if main else None
+    try:
+        yield
+    except KeyboardInterrupt:
+        if abandoned():  # TensorRT is still at it in its own thread: leave without its clean-up
+            print("zeroco build: interrupted", file=sys.stderr, flush=True)
+            os._exit(130)
+        raise
+    finally:
+        if main:
+            signal.signal(signal.SIGTERM, before)

@@ -17,7 +17,18 @@ from typing import NoReturn
 from zeroco_ros import __version__
 from zeroco_ros.errors import ZerocoError
 
-VERBS = ("flow", "depth", "play", "demo", "train", "eval", "export", "check", "info")
+VERBS = (
+    "flow",
+    "depth",
+    "play",
+    "demo",
+    "train",
+    "eval",
+    "export",
+    "build",
+    "check",
+    "info",
+)
 _DESCRIPTION = """\
 Dense correspondence from cross-attention, for images, bags and ROS 2.
 `zeroco VERB --help` explains a verb; `zeroco info` says what this machine can do."""

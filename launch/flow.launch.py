@@ -3,12 +3,15 @@
 ros2 launch zeroco_ros flow.launch.py image:=/camera/image_raw
 
 Every argument can be given as name:=value; `--show-args` lists them (they stand in
-zeroco_ros/ros/launch_tables.py). An argument left empty keeps what the parameter file says.
+zeroco_ros/ros/launch_tables.py). An argument left empty keeps what the
+parameter file says.
 """
 
+from functools import partial
 from pathlib import Path
 
 from launch import LaunchDescription
+from zeroco_ros.ros.launch_plan import node_plan
 from zeroco_ros.ros.launch_tables import FLOW
 from zeroco_ros.ros.launching import description
 
@@ -17,4 +20,4 @@ SHARE = Path(__file__).resolve().parents[1]  # share/zeroco_ros, or the source f
 
 def generate_launch_description() -> LaunchDescription:
     """Called by the launch system."""
-    return description(FLOW, SHARE)
+    return description(FLOW.arguments, partial(node_plan, FLOW, SHARE))

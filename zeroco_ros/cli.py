@@ -21,6 +21,8 @@ VERBS = (
     "flow",
     "depth",
     "play",
+    "record",
+    "report",
     "demo",
     "train",
     "eval",

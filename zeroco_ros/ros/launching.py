@@ -1,95 +1,93 @@
-"""What the launch files do with their tables (`launch_tables`). Needs launch and launch_ros."""
+"""What turns a `launch_plan.Plan` into actions of the launch system. Needs launch, launch_ros."""
 
 from __future__ import annotations
 
-import sys
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from zeroco_ros.ros.launch_tables import LaunchTable
+from zeroco_ros.ros.launch_plan import RESPAWN_DELAY, CommandStart, NodeStart, Plan
+from zeroco_ros.ros.launch_tables import Argument
 
-SWITCHES = ("use_sim_time", "rviz", "bag_loop")
 
+def description(arguments: Iterable[Argument], plan: Callable[[Mapping[str, str]], Plan]) -> Any:
+    """Return the LaunchDescription of one launch file.
 
-def description(table: LaunchTable, share: Path) -> Any:
-    """The LaunchDescription of one launch file. share: the folder that has config/."""
+    arguments: what it declares; plan: makes of their values what is started.
+    """
     from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
     from launch import LaunchDescription
 
+    names = [name for name, _default, _text in arguments]
     declared = [
         DeclareLaunchArgument(name, default_value=default, description=text)
-        for name, default, text in table.arguments
+        for name, default, text in arguments
     ]
-    return LaunchDescription([*declared, OpaqueFunction(function=partial(_start, table, share))])
+
+    def start(context: Any) -> list[Any]:
+        from launch.substitutions import LaunchConfiguration
+
+        values = {name: LaunchConfiguration(name).perform(context) for name in names}
+        return actions(plan(values))
+
+    return LaunchDescription([*declared, OpaqueFunction(function=start)])
 
 
-def _start(table: LaunchTable, share: Path, context: Any) -> list[Any]:
-    """The processes that the arguments ask for."""
-    from launch.substitutions import LaunchConfiguration
-
-    value = {name: LaunchConfiguration(name).perform(context) for name, _, _ in table.arguments}
-    for name in SWITCHES:
-        if value[name] not in ("true", "false"):
-            raise ValueError(f"argument {name} is '{value[name]}': use true or false")
-    processes = [_node(table, share, value)]
-    if value["rviz"] == "true":
-        processes.append(_rviz(table, share, value))
-    if value["bag"]:
-        processes.append(_player(value))
-    return processes
+def actions(plan: Plan) -> list[Any]:
+    """Return the actions of a plan, each with what its end brings about."""
+    made: list[Any] = []
+    for node in plan.nodes:
+        action = _node(node)
+        made += [action, *_at_end(action, 0.0 if node.essential else None, node.executable)]
+    for command in plan.commands:
+        action = _command(command)
+        wait = 0.0 if command.essential else command.then_end
+        made += [action, *_at_end(action, wait, command.name)]
+    return made
 
 
-def _node(table: LaunchTable, share: Path, value: dict[str, str]) -> Any:
-    """The node; arguments win over the parameter file."""
+def _node(start: NodeStart) -> Any:
     from launch_ros.actions import Node
+    from launch_ros.parameter_descriptions import ParameterValue
 
-    chosen: dict[str, Any] = {name: value[name] for name in table.parameters if value[name]}
-    chosen = {name: {"true": True, "false": False}.get(v, v) for name, v in chosen.items()}
-    chosen["use_sim_time"] = value["use_sim_time"] == "true"
+    def exact(value: Any) -> Any:  # launch_ros would read a text such as "1" or "no" as YAML
+        return ParameterValue(value, value_type=str) if isinstance(value, str) else value
+
+    parameters = [
+        part if isinstance(part, str) else {name: exact(v) for name, v in part.items()}
+        for part in start.parameters
+    ]
+    level = ["--log-level", start.log_level] if start.log_level else []
     return Node(
-        package="zeroco_ros",
-        executable=table.executable,
-        name=value["name"],
-        namespace=value["namespace"],
-        parameters=[value["params_file"] or str(share / "config" / table.config), chosen],
-        remappings=[(topic, value[name]) for topic, name in table.remaps.items() if value[name]],
-        ros_arguments=["--log-level", value["log_level"]],
-        output="both",
+        package=start.package,
+        executable=start.executable,
+        name=start.name or None,
+        namespace=start.namespace,
+        parameters=parameters,
+        remappings=list(start.remaps),
+        arguments=list(start.arguments),
+        ros_arguments=level,
+        output=start.output,
         emulate_tty=True,
+        respawn=start.respawn,
+        respawn_delay=RESPAWN_DELAY if start.respawn else None,
     )
 
 
-def _rviz(table: LaunchTable, share: Path, value: dict[str, str]) -> Any:
-    """RViz, its displays remapped to this node's topics."""
-    from launch_ros.actions import Node
-
-    pair = value.get("pairing") == "synchronized"
-    image = value["left_image"] if pair else value["image"]
-    home = "/" + "/".join(filter(None, (value["namespace"].strip("/"), value["name"])))
-    if not image.startswith("/"):
-        image = f"{home.rsplit('/', 1)[0]}/{image}"
-    return Node(
-        package="rviz2",
-        executable="rviz2",
-        arguments=["--display-config", str(share / "config" / "rviz" / table.rviz)],
-        parameters=[{"use_sim_time": value["use_sim_time"] == "true"}],
-        remappings=[
-            ("/image", image),
-            *((f"/{table.executable}/{name}", f"{home}/{name}") for name in table.outputs),
-        ],
-        output="log",
-    )
-
-
-def _player(value: dict[str, str]) -> Any:
-    """The bag, played into its topics by `zeroco play`."""
+def _command(start: CommandStart) -> Any:
     from launch.actions import ExecuteProcess
 
-    command = [sys.executable, "-m", "zeroco_ros.cli", "play", value["bag"]]
-    # The node subscribes once its model is loaded and somebody listens: the bag waits for that.
-    command += ["--wait", "30", "--rate", value["bag_rate"]]
-    if value["bag_loop"] == "true":
-        command.append("--loop")
-    return ExecuteProcess(cmd=command, output="screen", name="zeroco_play")
+    return ExecuteProcess(cmd=list(start.command), output="screen", name=start.name)
+
+
+def _at_end(action: Any, seconds: float | None, name: str) -> list[Any]:
+    """Return what ends the launch so many seconds after a process has ended; None leaves it."""
+    if seconds is None:
+        return []
+    from launch.actions import EmitEvent, RegisterEventHandler, TimerAction
+    from launch.event_handlers import OnProcessExit
+    from launch.events import Shutdown
+
+    end = EmitEvent(event=Shutdown(reason=f"{name} has ended"))
+    then = TimerAction(period=seconds, actions=[end]) if seconds else end
+    return [RegisterEventHandler(OnProcessExit(target_action=action, on_exit=[then]))]

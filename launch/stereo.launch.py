@@ -1,0 +1,23 @@
+"""Dense correspondence from the left to the right of two cameras, with a bag and RViz if wanted.
+
+ros2 launch zeroco_ros stereo.launch.py left_image:=/left/image_rect right_image:=/right/image_rect
+
+Every argument can be given as name:=value; `--show-args` lists them (they stand in
+zeroco_ros/ros/launch_tables.py). An argument left empty keeps what the
+parameter file says.
+"""
+
+from functools import partial
+from pathlib import Path
+
+from launch import LaunchDescription
+from zeroco_ros.ros.launch_plan import node_plan
+from zeroco_ros.ros.launch_tables import STEREO
+from zeroco_ros.ros.launching import description
+
+SHARE = Path(__file__).resolve().parents[1]  # share/zeroco_ros, or the source folder
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Called by the launch system."""
+    return description(STEREO.arguments, partial(node_plan, STEREO, SHARE))

@@ -29,6 +29,7 @@ VERBS = (
     "export",
     "build",
     "check",
+    "soak",
     "info",
 )
 _DESCRIPTION = """\

@@ -35,20 +35,22 @@ ALLOWED: dict[str, set[str]] = {
     "ros": _STUDIO | {"stream", "bag", "online"},
     "report": {"errors", "media", "replay"},
     "replay": _STUDIO | {"bag", "sequence", "evaluation", "online", "ros"},
+    "soak": _GROUND | {"ros"},
     "demo": _STUDIO | {"stream", "bag", "ros", "evaluation", "training", "sequence"},
     "commands": _STUDIO
     | {"stream", "bag", "ros", "evaluation", "training", "demo"}
-    | {"sequence", "replay", "report"},
+    | {"sequence", "replay", "report", "soak"},
     "cli": {"errors", "commands", "__init__"},
 }
 # Third-party modules that only these rooms may touch: a robot without them imports the rest.
-ONLY_IN = {"rclpy": {"ros", "demo"}, "cv_bridge": {"ros"}, "message_filters": {"ros"}}
+ONLY_IN = {"rclpy": {"ros", "demo", "soak"}, "cv_bridge": {"ros"}, "message_filters": {"ros"}}
 # Optional: never imported at the top of a module.
 LAZY = {"tensorrt", "onnxruntime", "cv_bridge"}
 WITHOUT_TORCH = {
     "stream",
     "online",
     "report",
+    "soak",
     "bag",
     "media",
     "ros",

@@ -1,0 +1,59 @@
+"""A short soak of each node as a real process, and what a soak says where something is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
+import ros_harness
+
+from zeroco_ros.errors import BackendError
+from zeroco_ros.soak.run import SoakOptions, run_soak
+from zeroco_ros.soak.subject import SUBJECTS
+from zeroco_ros.soak.watch import Limits
+
+QUICK = {"diagnostics_period": 0.1, "threads": 1, "precision": "fp32"}
+SMALL = {"flow_node": {"max_side": 128}, "depth_node": {"preset": "fast"}}
+ANY_PACE = Limits(period=float("inf"))  # on a busy machine
+
+
+def options(node: str, out: Path, weights: Path, **more: object) -> SoakOptions:
+    chosen = {"frames": 400, "seed": 5, "patience": ros_harness.PATIENCE, "limits": ANY_PACE}
+    parameters = {**QUICK, **SMALL[node], "weights": str(weights)}
+    return SoakOptions(node=node, out=out, parameters=parameters, **{**chosen, **more})
+
+
+@pytest.mark.fault(30, "hostile traffic: the node lives, stamps rise, counters add up")
+@pytest.mark.parametrize("node", SUBJECTS)
+def test_a_short_soak_holds(node: str, tiny_weights: Path, tmp_path: Path) -> None:
+    report = run_soak(options(node, tmp_path, tiny_weights))
+    assert report.violations == (), report.verdict()
+    assert (report.sent, report.exit_code) == (400, 0)
+    assert 0 < report.taken <= 400
+    assert report.counters["in"] == report.taken
+    assert report.counters["out"] > 0 and report.counters["refused"] > 0
+    assert set(report.results) == set(SUBJECTS[node].outputs)
+    saved = json.loads((tmp_path / "soak.json").read_text())
+    assert saved["verdict"] == report.verdict()
+    assert saved["traffic_sha256"] == report.traffic_sha256
+
+
+def test_a_node_that_counts_otherwise_is_caught(tiny_weights: Path, tmp_path: Path) -> None:
+    """It refuses good images here: a parameter that the traffic knows nothing of."""
+    more = {"frames": 60, "patience": 3.0}
+    wrong = options("flow_node", tmp_path, tiny_weights, **more)
+    wrong.parameters["max_pixels"] = 5_000  # type: ignore[index]
+    report = run_soak(wrong)
+    assert not report.held
+    (violation,) = report.violations
+    assert "waited 3 s in vain for the counters to add up" in violation.what
+    assert "refused" in violation.what
+    assert f"--seed 5 --frames {report.sent}" in report.verdict()
+
+
+def test_a_node_that_does_not_start_is_told_in_its_own_words(tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match=r"flow_node: not configured: .*gone\.safetensors"):
+        run_soak(options("flow_node", tmp_path, tmp_path / "gone.safetensors"))

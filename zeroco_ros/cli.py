@@ -21,6 +21,7 @@ VERBS = (
     "flow",
     "depth",
     "play",
+    "replay",
     "record",
     "report",
     "demo",

@@ -12,9 +12,9 @@ READY := $(VENV)/.ready
 CONSTRAINTS := $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info >= (3, 11) else "")')
 ifdef ROS_DISTRO
 VENV_FLAGS := --system-site-packages
-EXTRAS := dev,eval,onnx
+EXTRAS := dev,eval,onnx,ray
 else
-EXTRAS := ros,dev,eval,onnx
+EXTRAS := ros,dev,eval,onnx,ray
 endif
 BAG ?=
 OUT ?= demo_out

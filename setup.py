@@ -76,6 +76,8 @@ setup(
         # `zeroco export`, `zeroco check`, and running an exported engine (that needs onnxruntime
         # only; onnxruntime-gpu on a GPU).
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
+        # `zeroco replay --engine ray`: bags of a fleet on a Ray cluster.
+        "ray": ["ray>=2.9"],
         "dev": [
             "colcon-common-extensions>=0.3",
             "mypy>=1.10",

@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from zeroco_ros.replay.catalog import ALL, TIMES
 from zeroco_ros.replay.record import (
     BagRecord,
     BagTiming,
@@ -16,7 +17,6 @@ from zeroco_ros.replay.record import (
     Event,
     Frames,
     Histogram,
-    Metric,
     MetricsRecord,
     ReplayRun,
     SigmaCalibration,
@@ -28,30 +28,18 @@ from zeroco_ros.replay.record import (
 
 START = 1_700_000_000_000_000_000
 PERIOD = 100_000_000
-METRICS = {
-    "flow_epe": Metric(
-        "End-point error", "px", "lower", "Mean distance to the true flow vector.", "flow", True
-    ),
-    "flow_coverage": Metric(
-        "Coverage", "ratio", "higher", "Share of the pixels with a trusted vector.", "flow"
-    ),
-    "flow_flicker": Metric(
-        "Flicker", "px", "lower", "Change of the flow between frames, motion taken off.", "flow"
-    ),
-    "flow_confidence": Metric("Confidence", "ratio", None, "Mean confidence.", "flow"),
-    "depth_abs_rel": Metric(
-        "Relative error", "ratio", "lower", "Mean of |depth - true| / true.", "depth", True
-    ),
-    "trajectory_ate": Metric(
-        "Trajectory error", "m", "lower", "RMSE of the aligned positions.", "odometry", True
-    ),
-    "frames_failed": Metric("Frames failed", "", "lower", "Frames without a result.", "stream"),
-}
-PER_FRAME = ("flow_epe", "flow_coverage", "flow_flicker", "flow_confidence", "depth_abs_rel")
-TIMES = {
-    "latency_ms": Metric("Latency", "ms", "lower", "Time from frame to result.", "time"),
-    "fps": Metric("Speed", "1/s", "higher", "Frames a second.", "time"),
-}
+PER_FRAME = (
+    "epe",
+    "flow_coverage",
+    "confidence",
+    "confidence_p10",
+    "confidence_p90",
+    "forward_backward_error",
+    "flow_flicker",
+    "abs_rel",
+    "position_error",
+)
+METRICS = {name: ALL[name] for name in (*PER_FRAME, "confidence_ece", "ate", "lost_frames")}
 
 
 def make_run(
@@ -111,11 +99,15 @@ def _bag(name: str, number: int, frames: int, worse: float) -> BagRecord:
     start = START + number * 1000 * PERIOD
     wave = np.sin(np.arange(frames) / 6 + number)
     columns = {
-        "flow_epe": 0.8 + 0.3 * wave + 0.05 * random.standard_normal(frames) + worse,
+        "epe": 0.8 + 0.3 * wave + 0.05 * random.standard_normal(frames) + worse,
         "flow_coverage": 0.85 + 0.05 * wave,
+        "confidence": 0.75 - 0.08 * wave,
+        "confidence_p10": 0.5 - 0.1 * wave,
+        "confidence_p90": 0.93 - 0.02 * wave,
+        "forward_backward_error": 0.3 + 0.1 * np.abs(wave),
         "flow_flicker": 0.4 + 0.1 * np.abs(wave) + 0.02 * random.standard_normal(frames),
-        "flow_confidence": 0.75 - 0.08 * wave,
-        "depth_abs_rel": 0.09 + 0.03 * np.abs(wave),
+        "abs_rel": 0.09 + 0.03 * np.abs(wave),
+        "position_error": 0.02 + 0.01 * np.abs(wave),
     }
     values: dict[str, list[float | None]] = {
         key: [float(one) for one in column] for key, column in columns.items()
@@ -129,7 +121,7 @@ def _bag(name: str, number: int, frames: int, worse: float) -> BagRecord:
         key: float(np.mean([one for one in column if one is not None]))
         for key, column in values.items()
     }
-    worst = int(np.argmax(columns["flow_epe"]))
+    worst = int(np.argmax(columns["epe"]))
     return BagRecord(
         name=name,
         path=f"bags/{name}",
@@ -140,7 +132,7 @@ def _bag(name: str, number: int, frames: int, worse: float) -> BagRecord:
         messages=3 * frames,
         start=start,
         duration=frames * PERIOD / 1e9,
-        summary={**summary, "trajectory_ate": 0.021, "frames_failed": 1.0},
+        summary={**summary, "confidence_ece": 0.041, "ate": 0.021, "lost_frames": 1 / frames},
         counters={"in": frames, "out": frames - 1, "gap": 1},
         events=[Event(start + 5 * PERIOD, "gap", "1.2 s without a frame")],
         frames=Frames([start + i * PERIOD for i in range(frames)], state, values),
@@ -150,8 +142,8 @@ def _bag(name: str, number: int, frames: int, worse: float) -> BagRecord:
             WorstFrame(
                 start + worst * PERIOD,
                 worst,
-                "flow_epe",
-                float(columns["flow_epe"][worst]),
+                "epe",
+                float(columns["epe"][worst]),
                 f"frames/{name.encode().hex()[:16]}_{worst}.png",
                 "image, flow, confidence, error",
             )
@@ -166,7 +158,7 @@ def _calibration() -> Calibration:
     removed = np.linspace(0, 0.95, 20)
     return Calibration(
         ConfidenceCalibration(
-            "1/200 of the longer side",
+            "within 1/200 of the image's longer side (3.2 px at 640x480)",
             [float(one) for one in confidence],
             [float(one) for one in confidence**1.2],
             [float(one) for one in np.arange(1, 11) / 55],
@@ -194,10 +186,10 @@ def _calibration() -> Calibration:
 def _histograms() -> dict[str, Histogram]:
     edges = [float(one) for one in np.geomspace(0.01, 100, 25)]
     return {
-        "flow_epe": Histogram(
+        "forward_backward_error": Histogram(
             edges, [int(400 * np.exp(-((i - 9) ** 2) / 20)) for i in range(24)], True
         ),
-        "flow_confidence": Histogram(
+        "confidence": Histogram(
             [float(one) for one in np.linspace(0, 1, 21)], [i * i for i in range(20)], False
         ),
     }
@@ -214,7 +206,16 @@ def _timing(records: list[BagRecord]) -> TimingRecord:
             BagTiming(bag.name, {"latency_ms": 98.0}, {"flow": Stage(70.0, 95.0, count)}, columns)
         )
     return TimingRecord(
-        1, "2026-11-21T20:00:00+00:00", "local", 1, 12.5, 6.4, 9.1, TIMES,
-        {"latency_ms": 98.0, "fps": 6.4}, {"flow": Stage(70.0, 95.0, 80)}, bags,
-        ["zeroco", "replay", "drive_a"],
-    )  # fmt: skip
+        schema=1,
+        created="2026-11-21T20:00:00+00:00",
+        engine="local",
+        workers=1,
+        wall_s=12.5,
+        fps=6.4,
+        model_fps=9.1,
+        metrics=TIMES,
+        summary={"latency_ms": 98.0, "model_ms": 70.0, "fps": 6.4, "model_fps": 9.1},
+        stages={"flow": Stage(70.0, 95.0, 80)},
+        bags=bags,
+        argv=["zeroco", "replay", "drive_a"],
+    )

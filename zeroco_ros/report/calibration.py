@@ -60,7 +60,7 @@ def reliability_figure(found: list[tuple[str, ConfidenceCalibration]]) -> Markup
         lines,
         shape="square",
         under=[_diagonal()],
-        y_title=f"share that is right (within {found[0][1].limit})",
+        y_title=f"share that is right: {found[0][1].limit}",
         x_title="" if len(found) == 1 else "stated confidence",
     )
     bodies: list[Chart | Markup] = [upper]

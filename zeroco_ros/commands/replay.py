@@ -152,9 +152,11 @@ def _options(args: argparse.Namespace) -> RunOptions:
     values = {task: read_values(task, args.config, changes, warnings) for task in TASKS[args.task]}
     for line in dict.fromkeys(warnings):
         print(f"zeroco replay: warning: {line}", file=sys.stderr)
-    if args.jobs > 1 and args.execution == "local":
-        for one in values.values():  # N networks with all threads each would stand in their way
-            one["threads"] = one["threads"] or max(1, cpus() // args.jobs)
+    if args.jobs > 1 or args.execution == "ray":
+        # N networks with all threads each would stand in each other's way.
+        share = 1 if args.execution == "ray" else max(1, cpus() // args.jobs)
+        for one in values.values():
+            one["threads"] = one["threads"] or share
     return RunOptions(
         bags=tuple(args.bags),
         out=args.out,

@@ -113,6 +113,8 @@ def _planned(
         try:
             sha256 = bag_hash(job.path)
         except ZerocoError as error:
+            if len(jobs) == 1:
+                raise
             parts[job.name] = failed(job, error)
             say(f"{job.name}: failed: {parts[job.name].record.error}")
             continue

@@ -43,7 +43,8 @@ class ReplayFrame(Frame):
     def decode(self) -> npt.NDArray[np.uint8]:
         """Return the pixels as `Frame.decode`; they stay for the metrics."""
         if self._kept is None:
-            self._kept = super().decode()
+            # A view of the bag's bytes is read-only, which torch warns of.
+            self._kept = np.require(super().decode(), requirements="W")
         return self._kept
 
     @property

@@ -12,14 +12,15 @@ from tqdm import tqdm
 
 from zeroco_ros.replay.bag_run import Models
 from zeroco_ros.replay.job import Part
-from zeroco_ros.replay.work import Order, load_part, told, work
+from zeroco_ros.replay.work import Order, load_part, told, work, work_alone
 
 Say = Callable[[str], None]
 
 
 def in_this_process(orders: Sequence[Order], say: Say, progress: bool = True) -> dict[str, Part]:
-    """Return the parts by name; the networks are opened once."""
+    """Return the parts by name; the networks are opened once. One bag alone raises its errors."""
     models, parts = Models(), {}
+    do = work if len(orders) > 1 else work_alone
     for order in orders:
         hidden = None if progress else True  # None: no bar where stderr is no terminal
         with tqdm(desc=order.job.name, unit="frame", disable=hidden, leave=False) as bar:
@@ -28,14 +29,19 @@ def in_this_process(orders: Sequence[Order], say: Say, progress: bool = True) ->
                 bar.total = total
                 bar.update(done - bar.n)
 
-            work(order, models, show)
+            do(order, models, show)
         parts[order.job.name] = load_part(order, "nothing was written")
         say(told(parts[order.job.name]))
     return parts
 
 
-def in_processes(orders: Sequence[Order], jobs: int, say: Say) -> dict[str, Part]:
-    """Return the parts by name. Each bag has a new process: one that dies takes no other along."""
+def in_processes(
+    orders: Sequence[Order], jobs: int, say: Say, target: Callable[[Order], object] = work
+) -> dict[str, Part]:
+    """Return the parts by name.
+
+    Each bag has a process of its own: one that dies takes no other along. target: what it runs.
+    """
     context: Any = multiprocessing.get_context("spawn")
     waiting, parts = list(orders), dict[str, Part]()
     running: dict[Any, tuple[BaseProcess, Order]] = {}
@@ -43,7 +49,7 @@ def in_processes(orders: Sequence[Order], jobs: int, say: Say) -> dict[str, Part
         while waiting or running:
             while waiting and len(running) < jobs:
                 order = waiting.pop(0)
-                process = context.Process(target=work, args=(order,), name=order.job.name)
+                process = context.Process(target=target, args=(order,), name=order.job.name)
                 process.start()
                 running[process.sentinel] = process, order
             for sentinel in wait(list(running)):

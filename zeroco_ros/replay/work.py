@@ -25,9 +25,17 @@ def work(order: Order, models: Models | None = None, progress: Progress | None =
     Nothing that a bag does wrong leaves; an interruption does.
     """
     try:
-        part = replay_bag(order.job, models or Models(), order.key, order.sha256, progress)
+        return work_alone(order, models, progress)
     except Exception as error:  # one bag of many: its record says what happened
-        part = failed(order.job, error, order.sha256)
+        save_part(order.job, failed(order.job, error, order.sha256))
+        return "failed"
+
+
+def work_alone(
+    order: Order, models: Models | None = None, progress: Progress | None = None
+) -> str:
+    """Replay a bag and write its part. Raises what goes wrong."""
+    part = replay_bag(order.job, models or Models(), order.key, order.sha256, progress)
     save_part(order.job, part)
     return part.record.status
 

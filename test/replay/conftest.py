@@ -1,0 +1,86 @@
+"""Small bags, and `zeroco replay` on them with a network of milliseconds."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from zeroco_ros.cli import main
+from zeroco_ros.demo.synthetic import write_synthetic_bag
+from zeroco_ros.replay.record import ReplayRun
+
+FRAMES = 6
+SIZE = (96, 128)
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture(scope="session")
+def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A drive with exact truth: /camera/image_raw, flow_truth, depth, camera_info, pose."""
+    path = tmp_path_factory.mktemp("replay") / "drive"
+    write_synthetic_bag(path, frames=FRAMES, size=SIZE, progress=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def other_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another one."""
+    path = tmp_path_factory.mktemp("replay") / "short"
+    write_synthetic_bag(path, frames=4, size=SIZE, seed=3, progress=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def broken_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose storage file is not one."""
+    path = tmp_path_factory.mktemp("replay") / "broken"
+    path.mkdir()
+    (path / "broken_0.mcap").write_bytes(b"not a bag at all")
+    return path
+
+
+@pytest.fixture(scope="session")
+def replay(tiny_weights: Path) -> Callable[..., Ran]:
+    """Run the command in this process."""
+
+    def run(*arguments: object) -> Ran:
+        own = ["--weights", tiny_weights, "--threads", 1, "-p", "preset:=fast"]
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = main([str(a) for a in ("replay", *arguments, *own)])
+            except SystemExit as leaving:
+                code = int(leaving.code or 0)
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def first_run(
+    bag: Path, replay: Callable[..., Ran], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The folder of a run of both tasks with all truth there is."""
+    out = tmp_path_factory.mktemp("runs") / "first"
+    ran = replay(bag, "-o", out, "--reference", "auto")
+    assert ran.code == 0, ran.err
+    return out
+
+
+@pytest.fixture(scope="session")
+def record(first_run: Path) -> ReplayRun:
+    """Its record."""
+    return ReplayRun.load(first_run)

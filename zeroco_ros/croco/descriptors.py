@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
 
@@ -15,10 +16,13 @@ class Encoding:
 
     tokens: (B, N, enc_embed_dim), after the encoder's last normalization, row by row.
     grid: rows and columns of tokens, N = h * w.
+    kept: what a backend wants to find again when the frame is in another pair, under a key of its
+    own; it goes with the frame.
     """
 
     tokens: Tensor
     grid: Grid
+    kept: dict[object, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)

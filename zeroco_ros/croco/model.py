@@ -7,12 +7,19 @@ therefore returns the queries and keys of every layer, never a map per head.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from zeroco_ros.croco.config import CrocoConfig
+from zeroco_ros.croco.decoder import (
+    Collector,
+    Decoder,
+    DecoderFrame,
+    Features,
+    Side,
+    Take,
+    walk_lock_step,
+)
 from zeroco_ros.croco.descriptors import Encoding, MatchDescriptors, PairDescriptors
 from zeroco_ros.croco.initialization import INITIAL_LOG_SCALE, init_network
 from zeroco_ros.croco.layers import ConvStem, DecoderBlock, EncoderBlock, PatchStem
@@ -22,15 +29,6 @@ from zeroco_ros.croco.rope import RotaryTable, rotary_table
 from zeroco_ros.errors import ConfigError, ImageError
 
 __all__ = ["CroCo", "CrocoConfig", "Encoding", "MatchDescriptors", "PairDescriptors"]
-
-
-class _Side(NamedTuple):
-    """One image's part in the decoder: its tokens, their grid and rotary tables."""
-
-    tokens: Tensor
-    grid: Grid
-    rotary: RotaryTable | None
-    cross_rotary: RotaryTable | None
 
 
 class CroCo(nn.Module):
@@ -115,14 +113,19 @@ class CroCo(nn.Module):
             return None
         return rotary_table(grid, width // heads, like)
 
-    def _side(self, tokens: Tensor, grid: Grid) -> _Side:
+    def _side(self, tokens: Tensor, grid: Grid) -> Side:
         """Decoder tokens with position embedding and tables; tokens are of the decoder's width."""
         config = self.config
         tokens = tokens.to(self.dec_norm.weight.dtype)
         if config.pos_embed == "cosine":
             tokens = tokens + cosine_table(grid, config.dec_embed_dim, tokens)
         rotary = self._rotary(grid, config.dec_embed_dim, config.dec_num_heads, tokens)
-        return _Side(tokens, grid, rotary, rotary if config.cross_rope else None)
+        return Side(tokens, grid, rotary, rotary if config.cross_rope else None)
+
+    @property
+    def decoder(self) -> Decoder:
+        """The decoder, of DUSt3R's two the target's."""
+        return Decoder(list(self.dec_blocks), self.dec_norm)  # type: ignore[arg-type]
 
     def decode(
         self, target: Encoding, source: Encoding, *, features: bool = False
@@ -134,6 +137,13 @@ class CroCo(nn.Module):
         side_s = self._side(self.decoder_embed(source.tokens), source.grid)
         return self._run(side_t, side_s, features)
 
+    def _run(self, target: Side, source: Side, features: bool) -> MatchDescriptors:
+        """The single decoder over every layer: the source's tokens stay as they are."""
+        decoder, collector = self.decoder, Collector()
+        offer = decoder.offer(source, keep=False)
+        outputs = decoder.walk(decoder.query(target), [offer], collector, features)
+        return collector.result(0, outputs, target.grid, source.grid)
+
     def decode_pair(
         self, target: Encoding, source: Encoding, *, features: bool = False
     ) -> PairDescriptors:
@@ -142,54 +152,44 @@ class CroCo(nn.Module):
         Grids of equal shape go through the decoder as one batch of 2 B. features: also return the
         decoder blocks' outputs; without, the unused half of the last block is skipped.
         """
-        side_t = self._side(self.decoder_embed(target.tokens), target.grid)
-        side_s = self._side(self.decoder_embed(source.tokens), source.grid)
+        frames = self.prepare(target, keep=False), self.prepare(source, keep=False)
+        return self.decode_frames(*frames, features=features)
+
+    def prepare(self, frame: Encoding, *, keep: bool = True) -> DecoderFrame:
+        """What the decoder makes of a frame alone, for as many pairs as the frame is in.
+
+        keep: also the keys and values of all layers; without, each pair computes them anew.
+        """
+        side = self._side(self.decoder_embed(frame.tokens), frame.grid)
         if self.dec_blocks2 is not None:
-            return self._run_lock_step(side_t, side_s, self.dec_blocks2, features)
-        if target.grid != source.grid:
-            return PairDescriptors(
-                self._run(side_t, side_s, features), self._run(side_s, side_t, features)
-            )
-        both = side_t._replace(tokens=torch.cat([side_t.tokens, side_s.tokens]))
-        swapped = side_s._replace(tokens=torch.cat([side_s.tokens, side_t.tokens]))
-        return _split(self._run(both, swapped, features))
+            return DecoderFrame(side, None, None)
+        decoder = self.decoder
+        return DecoderFrame(side, decoder.query(side), decoder.offer(side, keep))
 
-    def _run(self, target: _Side, source: _Side, features: bool) -> MatchDescriptors:
-        """The single decoder over every layer: the source's tokens stay as they are."""
-        x = target.tokens
-        collector = _Collector(features)
-        last = len(self.dec_blocks) - 1
-        for i, block in enumerate(self.dec_blocks):
-            assert isinstance(block, DecoderBlock)
-            state = block.describe(
-                x, source.tokens, target.rotary, target.cross_rotary, source.cross_rotary
-            )
-            collector.add(block.descriptors(state))
-            if i < last or features:
-                x = block.finish(state)
-                collector.features.append(x if i < last else self.dec_norm(x))
-        return collector.result(target.grid, source.grid)
-
-    def _run_lock_step(
-        self, target: _Side, source: _Side, blocks2: nn.ModuleList, features: bool
+    def decode_frames(
+        self, target: DecoderFrame, source: DecoderFrame, *, features: bool = False
     ) -> PairDescriptors:
-        """Two decoders, each attending to the other stream's previous output (DUSt3R)."""
-        x, y = target.tokens, source.tokens
-        forward, backward = _Collector(features), _Collector(features)
-        last = len(self.dec_blocks) - 1
-        for i, (block, block2) in enumerate(zip(self.dec_blocks, blocks2, strict=True)):
-            assert isinstance(block, DecoderBlock) and isinstance(block2, DecoderBlock)
-            state = block.describe(x, y, target.rotary, target.cross_rotary, source.cross_rotary)
-            state2 = block2.describe(y, x, source.rotary, source.cross_rotary, target.cross_rotary)
-            forward.add(block.descriptors(state))
-            backward.add(block2.descriptors(state2))
-            if i < last or features:
-                x, y = block.finish(state), block2.finish(state2)
-                forward.features.append(x if i < last else self.dec_norm(x))
-                backward.features.append(y if i < last else self.dec_norm(y))
+        """`decode_pair` of two prepared frames."""
+        collector = Collector()
+        ahead, back = self.walk_pair(target, source, collector, features=features)
+        grids = target.side.grid, source.side.grid
         return PairDescriptors(
-            forward.result(target.grid, source.grid), backward.result(source.grid, target.grid)
+            collector.result(0, ahead, *grids), collector.result(1, back, *grids[::-1])
         )
+
+    def walk_pair(
+        self, target: DecoderFrame, source: DecoderFrame, take: Take, *, features: bool = False
+    ) -> tuple[Features, Features]:
+        """Hand over each layer's descriptors as they come, of both directions, and keep none.
+
+        take: called with 0 (target -> source) or 1, queries and keys, in the order of the layers,
+        see `MatchDescriptors`. Returns the features of both directions, None where not asked.
+        """
+        decoder = self.decoder
+        if self.dec_blocks2 is None:
+            return decoder.walk_pair(target, source, take, features)
+        second = Decoder(list(self.dec_blocks2), self.dec_norm)  # type: ignore[arg-type]
+        return walk_lock_step((decoder, second), target.side, source.side, take, features)
 
     def forward_pretrain(self, target: Tensor, source: Tensor, mask: Tensor) -> Completion:
         """Cross-view completion: rebuild masked patches of `target` from the rest and `source`.
@@ -220,37 +220,3 @@ class CroCo(nn.Module):
         order = torch.cat([kept, hidden], dim=1).argsort(dim=1)
         both = torch.cat([tokens, masked], dim=1)
         return both.gather(1, order.unsqueeze(2).expand_as(both))
-
-
-class _Collector:
-    """Descriptors and features of the layers of one direction."""
-
-    def __init__(self, keep_features: bool) -> None:
-        self.keep_features = keep_features
-        self.queries: list[Tensor] = []
-        self.keys: list[Tensor] = []
-        self.features: list[Tensor] = []
-
-    def add(self, descriptors: tuple[Tensor, Tensor]) -> None:
-        self.queries.append(descriptors[0])
-        self.keys.append(descriptors[1])
-
-    def result(self, grid_target: Grid, grid_source: Grid) -> MatchDescriptors:
-        features = tuple(self.features) if self.keep_features else None
-        queries, keys = torch.stack(self.queries), torch.stack(self.keys)
-        return MatchDescriptors(queries, keys, features, grid_target, grid_source)
-
-
-def _split(both: MatchDescriptors) -> PairDescriptors:
-    """A batch of 2 B with the target's items first -> the two directions."""
-    queries, keys = both.queries.chunk(2, dim=1), both.keys.chunk(2, dim=1)
-    features = (
-        [tuple(halves) for halves in zip(*(x.chunk(2) for x in both.features), strict=True)]
-        if both.features is not None
-        else [None, None]
-    )
-    forward, backward = (
-        MatchDescriptors(queries[i], keys[i], features[i], both.grid_target, both.grid_source)
-        for i in range(2)
-    )
-    return PairDescriptors(forward, backward)

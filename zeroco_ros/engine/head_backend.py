@@ -8,11 +8,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from zeroco_ros.engine.layers import DTYPES, prepared
 from zeroco_ros.engine.torch_backend import resolve_device, resolve_precision
 from zeroco_ros.heads.features import Level
 from zeroco_ros.heads.recurrent import HeadFlow, RecurrentHead
-
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class HeadRunner(Protocol):
@@ -42,7 +41,7 @@ class HeadBackend:
     def __init__(self, head: RecurrentHead, device: str = "auto", precision: str = "auto") -> None:
         self.device = resolve_device(device)
         self.precision = resolve_precision(precision, self.device)
-        self.head = head.to(self.device).eval()
+        self.head = prepared(head, self.device, self.precision)
 
     def encode(self, images: Tensor) -> tuple[Level, Level]:
         """Features of (B, 3, H, W) normalized images, sides multiples of 8."""
@@ -64,6 +63,7 @@ class HeadBackend:
             return found
 
     def _arithmetic(self) -> AbstractContextManager[object]:
-        if self.precision == "fp32":
+        """On CUDA normalization of half-precision values still needs autocast."""
+        if self.precision == "fp32" or self.device == "cpu":
             return nullcontext()
-        return torch.autocast(self.device, dtype=_DTYPES[self.precision])
+        return torch.autocast(self.device, dtype=DTYPES[self.precision])

@@ -7,21 +7,26 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from zeroco_ros.croco.decoder import DecoderFrame
 from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
 from zeroco_ros.croco.positions import Grid
+from zeroco_ros.engine.layers import DTYPES, prepared
 from zeroco_ros.engine.readout import Readout
 from zeroco_ros.errors import BackendError, ConfigError
-from zeroco_ros.matching.cost_volume import attention_volume, select_tokens
+from zeroco_ros.matching.cost_volume import VolumeSum, attention_volume, select_tokens
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+# A frame's keys and values for every layer are kept up to this size, which a CPU's caches can
+# still use; above it each pair makes them anew, which costs a twentieth of the time.
+_KEPT_BYTES = 16_000_000
 
 
 class TorchBackend:
     """Runs a CroCo network in PyTorch, without gradients.
 
-    model: the network; it is moved to the device and set to evaluation.
+    model: the network; a copy in the precision and layout of the device is run, the original stays
+    as it is and is not kept.
     device: "cpu", "cuda" or "auto" (CUDA where there is one). precision: see `resolve_precision`.
     threads: CPU threads for the whole process, None leaves them alone.
     Raises ConfigError for an unknown name, BackendError for a device that is not there.
@@ -42,7 +47,8 @@ class TorchBackend:
             if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
                 raise ConfigError(f"threads is {threads!r}: give a whole number from 1")
             torch.set_num_threads(threads)
-        self.model = model.to(self.device).eval()
+        self.model = prepared(model, self.device, self.precision)
+        self._key = object()
 
     def encode(self, images: Tensor) -> Encoding:
         """Encode (B, 3, H, W) normalized images."""
@@ -59,9 +65,9 @@ class TorchBackend:
     ) -> PairDescriptors:
         """Descriptors of both directions, of every token: `valid` plays no part here."""
         with torch.inference_mode(), self._arithmetic():
-            return self.model.decode_pair(target, source, features=features)
+            frames = self._prepare(target), self._prepare(source)
+            return self.model.decode_frames(*frames, features=features)
 
-    @torch.inference_mode()
     def volumes(
         self,
         target: Encoding,
@@ -70,8 +76,30 @@ class TorchBackend:
         *,
         register_fix: bool,
     ) -> tuple[Tensor, Tensor]:
-        """Cost volumes of both directions, see `Backend.volumes`."""
-        return pair_volumes(self.match(target, source), valid, register_fix)
+        """Cost volumes of both directions, see `Backend.volumes`; no layer's maps are kept."""
+        grids = (target.grid, source.grid), (source.grid, target.grid)
+        parts = valid, valid[::-1]
+        sums = [VolumeSum(register_fix=register_fix) for _ in grids]
+
+        def add(direction: int, queries: Tensor, keys: Tensor) -> None:
+            (own, other), (kept, there) = grids[direction], parts[direction]
+            sums[direction].add(
+                select_tokens(queries, own, kept), select_tokens(keys, other, there)
+            )
+
+        with torch.inference_mode(), self._arithmetic():
+            self.model.walk_pair(self._prepare(target), self._prepare(source), add)
+            return sums[0].mean(), sums[1].mean()
+
+    def _prepare(self, frame: Encoding) -> DecoderFrame:
+        """What the decoder makes of a frame alone, made once and kept with the frame."""
+        found: DecoderFrame | None = frame.kept.get(self._key)
+        if found is None:
+            config = self.model.config
+            size = 2 * config.dec_depth * config.dec_embed_dim * DTYPES[self.precision].itemsize
+            keep = size * frame.tokens.shape[0] * frame.tokens.shape[1] <= _KEPT_BYTES
+            found = frame.kept[self._key] = self.model.prepare(frame, keep=keep)
+        return found
 
     def read(
         self, target: Encoding, source: Encoding, valid: tuple[Grid, Grid], how: Readout
@@ -79,9 +107,10 @@ class TorchBackend:
         """Return None: the estimator reads the volumes out itself, see `Backend.read`."""
 
     def _arithmetic(self) -> AbstractContextManager[object]:
-        if self.precision == "fp32":
+        """On CUDA normalization of half-precision values still needs autocast."""
+        if self.precision == "fp32" or self.device == "cpu":
             return nullcontext()
-        return torch.autocast(self.device, dtype=_DTYPES[self.precision])
+        return torch.autocast(self.device, dtype=DTYPES[self.precision])
 
 
 @torch.inference_mode()

@@ -37,14 +37,37 @@ def attention_volume(
 
 
 def _fixed_volume(queries: Tensor | Sequence[Tensor], keys: Tensor | Sequence[Tensor]) -> Tensor:
-    total: Tensor | None = None
+    total = VolumeSum(register_fix=True)
     for q, k in zip(queries, keys, strict=True):
-        layer = torch.matmul(q.float(), k.float().transpose(-1, -2))
-        layer[:, :, 0] = layer.amin(dim=(1, 2))[:, None]
-        total = layer if total is None else total + layer
-    if total is None:
-        raise ValueError("no layers: queries and keys are empty")
-    return total / len(queries)
+        total.add(q, k)
+    return total.mean()
+
+
+class VolumeSum:
+    """`attention_volume` layer by layer, for descriptors that need not be kept."""
+
+    def __init__(self, *, register_fix: bool) -> None:
+        self._register_fix = register_fix
+        self._total: Tensor | None = None
+        self._layers = 0
+
+    def add(self, queries: Tensor, keys: Tensor) -> None:
+        """Add a layer: queries (B, Nt, D) and keys (B, Ns, D)."""
+        q, k = queries.float(), keys.float().transpose(-1, -2)
+        self._layers += 1
+        if self._total is not None and not self._register_fix:
+            self._total.baddbmm_(q, k)
+            return
+        layer = torch.bmm(q, k)
+        if self._register_fix:
+            layer[:, :, 0] = layer.amin(dim=(1, 2))[:, None]
+        self._total = layer if self._total is None else self._total.add_(layer)
+
+    def mean(self) -> Tensor:
+        """The volume (B, Nt, Ns) float32; raises ValueError without a layer."""
+        if self._total is None:
+            raise ValueError("no layers: queries and keys are empty")
+        return self._total / self._layers
 
 
 def reciprocal_volume(forward: Tensor, backward: Tensor) -> Tensor:

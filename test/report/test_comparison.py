@@ -114,7 +114,7 @@ def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:
             last = series[index] = 0.6 * last + one
         low, high = mean_interval([series])
         held += low <= 0 <= high
-    assert held >= 84  # a bootstrap that ignores the likeness of neighbors holds about 68
+    assert held >= 84  # a bootstrap that ignores the likeness of neighbors holds 67
 
 
 def test_the_interval_of_a_single_frame_is_its_value() -> None:

@@ -222,6 +222,7 @@ def test_a_run_without_timing_reference_or_frames_has_a_page(tmp_path: Path) -> 
     page = _page(tmp_path / "run")
     assert {one.attributes["id"] for one in page.all("section")} == {
         "summary",
+        "metrics",
         "bags",
         "faults",
         "configuration",

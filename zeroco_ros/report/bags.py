@@ -82,7 +82,7 @@ def faults_section(run: ReplayRun) -> Markup:
             str(run.metrics.counters.get(name, sum(counts))),
         ]
         rows.append([*row, *(str(one) for one in counts)] if len(bags) > 1 else row)
-    parts = [table("Counters", heads, rows)] if rows else []
+    parts = [table("Counters", heads, rows, narrow=len(heads) < 5)] if rows else []
     parts.append(_events(bags))
     return section("faults", "Faults and counters", *parts)
 

@@ -168,7 +168,7 @@ def sigma_table(one: SigmaCalibration) -> Markup:
         Column("|error| / sigma found", "num"),
         Column("for normal errors", "num"),
     ]
-    return table("Quantiles of depth error in sigmas", heads, rows)
+    return table("Quantiles of depth error in sigmas", heads, rows, narrow=True)
 
 
 def _names(found: list[tuple[str, SigmaCalibration]]) -> Markup:

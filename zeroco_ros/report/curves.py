@@ -150,7 +150,7 @@ def states_figure(bags: Sequence[BagRecord], span: Scale) -> Markup | None:
         span,
         height,
         lines,
-        shape="low",
+        shape="low" if len(bags) > 1 else "strip",
         under=bars,
         over=rings,
         x_labels=second_labels(span),

@@ -16,9 +16,13 @@ from zeroco_ros.report.tracks import aside, catalog, figure
 def histograms_section(run: ReplayRun) -> Markup | None:
     """Return a histogram for each that the run has; None without any."""
     metrics = catalog(run)
+    places = {name: place for place, name in enumerate(metrics)}
+    found = sorted(
+        run.metrics.histograms.items(), key=lambda one: (places.get(one[0], len(places)), one[0])
+    )
     figures = [
         histogram_figure(name, histogram, metrics.get(name))
-        for name, histogram in run.metrics.histograms.items()
+        for name, histogram in found
         if sum(histogram.counts) > 0
     ]
     if not figures:

@@ -15,8 +15,8 @@ from zeroco_ros.report.document import document, header
 from zeroco_ros.report.findings import findings_section
 from zeroco_ros.report.markup import join
 from zeroco_ros.report.number_text import number
-from zeroco_ros.report.provenance import provenance_section
-from zeroco_ros.report.summary import summary_section
+from zeroco_ros.report.provenance import models, provenance_section
+from zeroco_ros.report.summary import metrics_section, summary_section
 from zeroco_ros.report.thresholds import Finding
 from zeroco_ros.report.verdict import of_findings, of_run
 from zeroco_ros.report.worst import worst_section
@@ -52,9 +52,10 @@ def report_page(folder: Path, run: ReplayRun, findings: Sequence[Finding] | None
         ("thresholds", "Thresholds", findings_section(findings)),
         ("summary", "Summary", summary_section(run)),
         ("curves", "Over time", curves_section(run)),
+        ("worst", "Worst frames", worst_section(folder, run)),
         ("calibration", "Calibration", calibration_section(run)),
         ("distributions", "Distributions", histograms_section(run)),
-        ("worst", "Worst frames", worst_section(folder, run)),
+        ("metrics", "Metrics", metrics_section(run)),
         ("bags", "Bags", bags_section(run)),
         ("faults", "Faults", faults_section(run)),
         ("configuration", "Configuration", provenance_section(run)),
@@ -75,14 +76,16 @@ def facts(run: ReplayRun) -> list[tuple[str, str]]:
     """Return the line below the title: (value, what it counts)."""
     frames = sum(len(bag.frames.stamp) for bag in run.ok)
     duration = sum(bag.duration for bag in run.ok)
-    model = run.metrics.model
     found = [
         (str(len(run.metrics.bags)), "bag" if len(run.metrics.bags) == 1 else "bags"),
         (str(frames), "frames"),
         (f"{number(duration)} s", "of recording"),
-        (str(model.get("name") or "–"), "weights"),
-        (" ".join(str(model[key]) for key in ("backend", "device") if model.get(key)), "backend"),
     ]
+    tasks: dict[str, list[str]] = {}
+    for task, model in models(run).items():
+        words = [model.get(key) for key in ("model", "backend", "device", "precision")]
+        tasks.setdefault(", ".join(word for word in words if word), []).append(task)
+    found += [(told, f"for {of[0]}" if len(tasks) > 1 else "") for told, of in tasks.items()]
     if run.timing is not None and run.timing.fps is not None:
         found.append((number(run.timing.fps), "frames a second"))
     return found

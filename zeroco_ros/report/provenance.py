@@ -11,14 +11,14 @@ from zeroco_ros.report.markup import Markup, element
 from zeroco_ros.report.number_text import NONE, number
 from zeroco_ros.report.tables import Column, Group, Row, table
 
+TASKS = ("flow", "depth")
+
 
 def provenance_section(run: ReplayRun) -> Markup:
     """Return command, model and its hash, versions, machine, timing and the configuration."""
     found = run.metrics
     rows: list[Row | Group] = [Group("Command")]
     rows.append(["the same again", element("code", found.command)])
-    rows.append(Group("Model"))
-    rows += [[name.replace("_", " "), _value(value)] for name, value in found.model.items()]
     rows.append(Group("Versions"))
     rows += [[name, _value(value)] for name, value in found.versions.items()]
     rows.append(Group("Machine"))
@@ -27,19 +27,47 @@ def provenance_section(run: ReplayRun) -> Markup:
         rows.append(Group("When and how fast"))
         rows += [[name, value] for name, value in _timing(run)]
     heads = [Column("What"), Column("Value", "anywhere")]
-    settings: list[Row | Group] = []
-    for part, values in found.config.items():
-        settings.append(Group(part))
-        settings += [[name, _value(value)] for name, value in flattened(values)]
+    settings = beside("Settings", {part: dict(flattened(v)) for part, v in found.config.items()})
     return section(
         "configuration",
         "Configuration",
-        table("Model, versions, machine", heads, rows),
+        beside("Model", models(run)),
+        table("Command, versions, machine", heads, rows),
         stages_table(run),
-        table("Settings", [Column("Setting"), Column("Value", "anywhere")], settings),
+        element("details", element("summary", "All settings"), settings) if settings else None,
         note="The same bags, configuration, weights and machine give the same metrics, bit by "
         "bit; times differ.",
     )
+
+
+def models(run: ReplayRun) -> dict[str, dict[str, str]]:
+    """Return what is known of the model by task ("flow", "depth"); what is empty is left out."""
+    found: dict[str, dict[str, str]] = {}
+    for name, value in run.metrics.model.items():
+        task, _, fact = name.rpartition(": ")
+        if value:
+            found.setdefault(task or "model", {})[fact] = value
+    return dict(sorted(found.items(), key=lambda one: one[0] != "flow"))
+
+
+def beside(caption: str, parts: Mapping[str, Mapping[str, Any]]) -> Markup | None:
+    """Return a table with a column for each of TASKS, and other parts below them."""
+    parts = {name: part for name, part in parts.items() if part}
+    if not parts:
+        return None
+    columns = [part for part in TASKS if part in parts] or list(parts)[:1]
+    names = dict.fromkeys(name for part in columns for name in parts[part])
+    rows: list[Row | Group] = [
+        [name, *(_value(parts[part][name]) if name in parts[part] else NONE for part in columns)]
+        for name in names
+    ]
+    for part in parts:
+        if part not in columns:
+            rows.append(Group(part))
+            fill = [""] * (len(columns) - 1)
+            rows += [[name, _value(value), *fill] for name, value in parts[part].items()]
+    heads = [Column(part, "anywhere") for part in columns]
+    return table(caption, [Column("Name"), *heads], rows, stack=True)
 
 
 def flattened(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
@@ -95,4 +123,4 @@ def stages_table(run: ReplayRun) -> Markup | None:
         [name.replace("_", " "), number(one.median_ms), number(one.p95_ms), str(one.count)]
         for name, one in run.timing.stages.items()
     ]
-    return table("Time of each step", heads, rows)
+    return table("Time of each step", heads, rows, narrow=True)

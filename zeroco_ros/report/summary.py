@@ -1,4 +1,4 @@
-"""The first section of a report: headline numbers and the table of all metrics."""
+"""The headline numbers of a report, and the table of all metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zeroco_ros.report.document import section
 from zeroco_ros.report.markup import Markup, element
 from zeroco_ros.report.number_text import NONE, number
 from zeroco_ros.report.tables import Column, Group, Row, table
-from zeroco_ros.report.tracks import GROUPS, aside, catalog, sentence
+from zeroco_ros.report.tracks import GROUPS, catalog, sentence
 
 TILES = 8
 # What is shown large, where a run has it: errors first, then what needs no truth, then speed.
@@ -32,16 +32,20 @@ MANY = 6  # bags from which on the table of metrics shows the range instead of e
 
 
 def summary_section(run: ReplayRun) -> Markup:
-    """Return headline tiles and the table of all metrics with their meaning."""
+    """Return the headline numbers."""
     metrics, values = catalog(run), pooled(run)
     tiles = [_tile(metrics[name], values[name]) for name in headlines(metrics, values)]
     return section(
         "summary",
         "Summary",
         element("ul", tiles, class_="tiles"),
-        metrics_table(run, metrics, values),
         note=_note(run),
     )
+
+
+def metrics_section(run: ReplayRun) -> Markup:
+    """Return the table of all metrics."""
+    return section("metrics", "Metrics", metrics_table(run, catalog(run), pooled(run)))
 
 
 def pooled(run: ReplayRun) -> Values:
@@ -104,7 +108,7 @@ def metrics_table(run: ReplayRun, metrics: dict[str, Metric], values: Values) ->
             row += _range(own, [bag.name for bag in bags])
         elif not single:
             row += [number(one) for one in own]
-        rows.append([*row, aside(metric) or NONE, sentence(metric.meaning)])
+        rows.append([*row, unit_cell(metric), sentence(metric.meaning)])
     return table("All metrics", heads, rows, stack=True)
 
 
@@ -112,6 +116,13 @@ def _bag_values(run: ReplayRun, index: int) -> Values:
     bag = list(run.ok)[index]
     timings = {one.name: one.summary for one in run.timing.bags} if run.timing else {}
     return {**bag.summary, **timings.get(bag.name, {})}
+
+
+def unit_cell(metric: Metric) -> Markup:
+    """Return a metric's unit, and below it the direction that is good."""
+    direction = {"lower": "lower is better", "higher": "higher is better"}.get(metric.better or "")
+    below = element("span", direction, class_="under") if direction else ""
+    return Markup(element("span", metric.unit or NONE) + below)
 
 
 def _named(metric: Metric, name: str) -> Markup:

@@ -31,11 +31,17 @@ Row = Sequence[Child]
 
 
 def table(
-    caption: str, columns: Sequence[Column], rows: Sequence[Row | Group], *, stack: bool = False
+    caption: str,
+    columns: Sequence[Column],
+    rows: Sequence[Row | Group],
+    *,
+    stack: bool = False,
+    narrow: bool = False,
 ) -> Markup:
     """Return a table; the first cell of each row is its header.
 
     stack: on a phone each row becomes a block of named values, instead of a table to be scrolled.
+    narrow: a few short columns, which would be lost on the whole width.
     The roles are spelled out, because browsers forget them where a row is shown as a block.
     """
     heads = [
@@ -53,7 +59,7 @@ def table(
     scroll = element(
         "div", inner, class_="scroll", tabindex="0", role="region", aria_label=caption
     )
-    return element("div", scroll, class_="card")
+    return element("div", scroll, class_="card narrow" if narrow else "card")
 
 
 def _row(columns: Sequence[Column], row: Row | Group) -> Markup:

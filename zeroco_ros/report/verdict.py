@@ -58,7 +58,9 @@ def lost_frames(run: ReplayRun) -> list[str]:
     for bag in run.ok:
         states = bag.frames.state
         without, lost = states.count("none"), states.count("lost")
-        words = [f"{without} without a result"] if without else []
+        # where a stream begins there is nothing to compare with yet
+        begun = max([1, *(n for name, n in bag.counters.items() if name.endswith("started"))])
+        words = [f"{without} without a result"] if without > begun else []
         words += [f"{lost} with tracking lost"] if lost else []
         if words:
             lines.append(f"{bag.name}: of {len(states)} frames {', '.join(words)}")

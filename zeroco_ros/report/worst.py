@@ -5,60 +5,84 @@ from __future__ import annotations
 import base64
 import io
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
-from zeroco_ros.replay.record import BagRecord, ReplayRun, WorstFrame
+from zeroco_ros.replay.record import BagRecord, Metric, ReplayRun, WorstFrame
 from zeroco_ros.report.document import section
 from zeroco_ros.report.markup import Markup, element
 from zeroco_ros.report.number_text import number, seconds, with_unit
-from zeroco_ros.report.tracks import catalog
+from zeroco_ros.report.tracks import catalog, sentence
 
 WIDEST = 1280  # pixels of a picture in the page
 LARGEST = 50_000_000  # pixels of a file that is opened at all
 QUALITY = 82
-SHOWN = 24  # pictures in a page; the worst of each bag and metric come first
+SHOWN = 24  # pictures in a page
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture, with all the metrics that this frame is one of the worst by."""
+
+    bag: BagRecord
+    worst: list[WorstFrame]
 
 
 def worst_section(folder: Path, run: ReplayRun) -> Markup | None:
     """Return the pictures of the worst frames; None where there are none."""
-    found = [(bag, worst) for bag in run.ok for worst in bag.worst]
+    metrics = catalog(run)
+    found = _pictures(run, metrics)
     if not found:
         return None
-    chosen = _chosen(found)
-    figures = [_figure(folder, run, bag, worst) for bag, worst in chosen]
+    chosen = found[:SHOWN]
+    figures = [_figure(folder, metrics, one) for one in chosen]
     note = "The frames to look at first. Press a picture to see it at full size."
     if len(chosen) < len(found):
         note += f" {len(chosen)} of {len(found)}; the others are in the run's folder."
     return section("worst", "Worst frames", element("div", figures, class_="worst"), note=note)
 
 
-def _chosen(found: list[tuple[BagRecord, WorstFrame]]) -> list[tuple[BagRecord, WorstFrame]]:
-    """At most SHOWN: each bag and metric has its first one before any has its second."""
-    turns: dict[tuple[str, str], int] = {}
+def _pictures(run: ReplayRun, metrics: dict[str, Metric]) -> list[Shown]:
+    """In turns: the worst frame of each metric, then the second ones; a picture comes once."""
+    places = {name: place for place, name in enumerate(metrics)}
+    turns: dict[tuple[int, str], int] = {}
     ranked = []
-    for order, (bag, worst) in enumerate(found):
-        key = (bag.name, worst.metric)
-        turns[key] = turns.get(key, -1) + 1
-        ranked.append((turns[key], order))
-    keep = {order for _, order in sorted(ranked)[:SHOWN]}
-    return [one for order, one in enumerate(found) if order in keep]
+    for number_, bag in enumerate(run.ok):
+        for worst in bag.worst:
+            turn = turns[number_, worst.metric] = turns.get((number_, worst.metric), -1) + 1
+            ranked.append((turn, places.get(worst.metric, len(places)), number_, bag, worst))
+    ranked.sort(key=lambda one: one[:3])
+    shown: dict[tuple[int, int, str], Shown] = {}
+    for *_, number_, bag, worst in ranked:
+        key = (number_, worst.frame, worst.caption)
+        shown.setdefault(key, Shown(bag, [])).worst.append(worst)
+    return list(shown.values())
 
 
-def _figure(folder: Path, run: ReplayRun, bag: BagRecord, worst: WorstFrame) -> Markup:
-    metric = catalog(run).get(worst.metric)
-    title = metric.title if metric is not None else worst.metric
-    unit = metric.unit if metric is not None and metric.unit != "ratio" else ""
-    value = with_unit(number(worst.value), unit)
-    alt = f"Frame {worst.frame} of {bag.name}, {title} {value}: {worst.caption}"
+def _figure(folder: Path, metrics: dict[str, Metric], shown: Shown) -> Markup:
+    first = shown.worst[0]
+    titles = [_title(metrics.get(one.metric), one) for one in shown.worst]
+    alt = f"Frame {first.frame} of {shown.bag.name}, {titles[0]}: {first.caption}"
     head = element(
-        "div", element("h3", f"{title} {value}"), element("span", f"frame {worst.frame}"),
+        "div",
+        element("h3", titles[0]),
+        element("span", f"frame {first.frame}"),
         class_="titled",
-    )  # fmt: skip
-    place = f"{bag.name}, stamp {seconds(worst.stamp)} s"
-    caption = element("figcaption", head, element("p", place), element("p", worst.caption))
-    return element("figure", _picture(folder, worst.picture, alt), caption)
+    )
+    also = element("p", f"also {', '.join(titles[1:])}") if titles[1:] else None
+    place = f"{shown.bag.name}, stamp {seconds(first.stamp)} s"
+    caption = element(
+        "figcaption", head, also, element("p", place), element("p", sentence(first.caption))
+    )
+    return element("figure", _picture(folder, first.picture, alt), caption)
+
+
+def _title(metric: Metric | None, worst: WorstFrame) -> str:
+    unit = metric.unit if metric is not None and metric.unit != "ratio" else ""
+    title = metric.title if metric is not None else worst.metric
+    return f"{title} {with_unit(number(worst.value), unit)}"
 
 
 def _picture(folder: Path, name: str, alt: str) -> Markup:

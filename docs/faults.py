@@ -63,8 +63,6 @@ FAULTS: Mapping[int, str] = {
 # (row, node) -> why there is nothing to provoke.
 NOT_APPLICABLE: Mapping[tuple[int, str], str] = {
     (13, "flow_node"): "it does not read camera_info",
-    (31, "flow_node"): "flow needs no parallax: no motion is zero flow, and without overlap the "
-    "confidence is low, as row 11 shows",
 }
 
 Tests = Mapping[int, Mapping[str, list[tuple[str, str]]]]  # row -> node -> (test, behavior)
@@ -125,7 +123,8 @@ def fault_table(tests: Tests) -> str:
     for row, fault in FAULTS.items():
         by_node = tests.get(row, {})
         told = dict.fromkeys(text for found in by_node.values() for _test, text in found)
-        cells = [str(row), fault, "; ".join(told), *(_cell(row, by_node, n) for n in NODES)]
+        flow, depth = (_cell(row, by_node, node) for node in NODES)
+        cells = [str(row), fault, "<br>".join(told), flow, "the same" if depth == flow else depth]
         lines.append("| " + " | ".join(text.replace("|", "\\|") for text in cells) + " |")
     return "\n".join(lines)
 

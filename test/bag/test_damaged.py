@@ -41,6 +41,7 @@ def read(path: Path, **options: Any) -> tuple[list[Any], BagReader]:
     return messages, reader
 
 
+@pytest.mark.fault(32, "cut off: a warning and the readable rest", nodes="shared")
 @pytest.mark.parametrize(("storage", "compression"), PACKED)
 @pytest.mark.parametrize("with_metadata", [True, False])
 def test_truncated(
@@ -62,6 +63,7 @@ def test_truncated(
     assert any("cut off or damaged" in text for text in reader.warnings)
 
 
+@pytest.mark.fault(32, "metadata.yaml missing: a warning, all messages", nodes="shared")
 @pytest.mark.parametrize(("storage", "compression"), STORAGES)
 def test_missing_metadata_costs_nothing(
     make_bag: Callable[..., Path], storage: str, compression: str
@@ -81,6 +83,7 @@ def test_missing_metadata_costs_nothing(
     assert reader.warnings == []
 
 
+@pytest.mark.fault(32, "metadata.yaml unreadable: a warning, all messages", nodes="shared")
 @pytest.mark.parametrize("content", ["", "{{{", "a: 1", "rosbag2_bagfile_information: 7", "\x00"])
 def test_unreadable_metadata(make_bag: Callable[..., Path], content: str) -> None:
     bag = make_bag()
@@ -90,6 +93,7 @@ def test_unreadable_metadata(make_bag: Callable[..., Path], content: str) -> Non
     assert "metadata.yaml is unreadable" in reader.warnings[0]
 
 
+@pytest.mark.fault(32, "a damaged chunk costs only itself", nodes="shared")
 def test_a_damaged_chunk_in_the_middle_costs_only_itself(make_bag: Callable[..., Path]) -> None:
     bag = make_bag(frames=600, shape=(64, 128), compression="chunk")
     with BagReader(bag) as reader:
@@ -106,6 +110,7 @@ def test_a_damaged_chunk_in_the_middle_costs_only_itself(make_bag: Callable[...,
     assert "damaged" in reader.warnings[0]
 
 
+@pytest.mark.fault(32, "a file that is gone: a warning and the rest", nodes="shared")
 def test_one_of_two_files_is_gone(make_bag: Callable[..., Path]) -> None:
     bag = make_bag()
     text = (bag / "metadata.yaml").read_text()
@@ -124,6 +129,7 @@ def storage_file_name(bag: Path) -> str:
     return next(p.name for p in bag.iterdir() if p.suffix == ".mcap" and p.stem != "other")
 
 
+@pytest.mark.fault(32, "no messages: nothing, no error", nodes="shared")
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
 def test_zero_messages(tmp_path: Path, storage: str) -> None:
     with BagWriter(tmp_path / "empty", storage=storage) as writer:  # type: ignore[arg-type]
@@ -137,6 +143,7 @@ def test_zero_messages(tmp_path: Path, storage: str) -> None:
     assert read(tmp_path / "bare")[0] == []
 
 
+@pytest.mark.fault(32, "an unknown type is raw data; decoding it is one error", nodes="shared")
 def test_unknown_type_is_raw_data_until_somebody_decodes_it(tmp_path: Path) -> None:
     nothing = Definition("ros2msg", "")
     with BagWriter(tmp_path / "strange") as writer:
@@ -148,6 +155,7 @@ def test_unknown_type_is_raw_data_until_somebody_decodes_it(tmp_path: Path) -> N
         reader.decode(message)
 
 
+@pytest.mark.fault(32, "bytes that do not fit their type: one error", nodes="shared")
 def test_bytes_that_do_not_fit_their_type(tmp_path: Path) -> None:
     with BagWriter(tmp_path / "short") as writer:
         writer.write("/image", "sensor_msgs/msg/Image", 1, b"\x00\x01\x00\x00\x05")
@@ -155,6 +163,7 @@ def test_bytes_that_do_not_fit_their_type(tmp_path: Path) -> None:
         reader.decode(next(iter(reader)))
 
 
+@pytest.mark.fault(32, "no bag at all: one line", nodes="shared")
 def test_what_is_no_bag_is_one_line(tmp_path: Path, make_bag: Callable[..., Path]) -> None:
     (tmp_path / "folder").mkdir()
     (tmp_path / "notes.txt").write_text("hello")

@@ -43,6 +43,7 @@ def test_it_plays_and_says_what(make_bag: Callable[..., Path]) -> None:
     assert "/image 10, /text 10" in out
 
 
+@pytest.mark.fault(32, "`zeroco play`: the readable rest, a warning, exit code 1", nodes="shared")
 def test_a_truncated_bag_is_played_with_a_warning(make_bag: Callable[..., Path]) -> None:
     bag = make_bag(frames=40, shape=(64, 128))
     file = next(bag.glob("*.mcap"))
@@ -73,6 +74,7 @@ def test_ctrl_c_ends_a_loop_cleanly(make_bag: Callable[..., Path]) -> None:
     assert out.startswith("interrupted after ")
 
 
+@pytest.mark.fault(32, "`zeroco play`: one line, exit code 2", nodes="shared")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

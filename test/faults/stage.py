@@ -13,7 +13,7 @@ import node_scenes as scenes
 import numpy as np
 import ros_harness
 from diagnostic_msgs.msg import DiagnosticArray
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 CAMERA, INFO = "/cam/image", "/cam/camera_info"
 MS = 1_000_000
@@ -24,15 +24,23 @@ ORDINARY += ("keyframes", "restarts", "without_result", "camera_changes")
 
 
 class Stage:
-    """One node process, kept for many tests; `open` and `close` bracket each of them."""
+    """One node process, kept for many tests; `open` and `close` bracket each of them.
+
+    compressed: its camera sends CompressedImage.
+    """
 
     def __init__(
-        self, subject: scenes.Subject, node: node_process.NodeProcess, probe: ros_harness.Probe
+        self,
+        subject: scenes.Subject,
+        node: node_process.NodeProcess,
+        probe: ros_harness.Probe,
+        compressed: bool = False,
     ) -> None:
         self.subject = subject
         self.node = node
         self.probe = probe
-        self.camera = probe.publisher(Image, CAMERA, depth=200)
+        kind, topic = (CompressedImage, f"{CAMERA}/compressed") if compressed else (Image, CAMERA)
+        self.camera = probe.publisher(kind, topic, depth=200)
         self.info = probe.publisher(CameraInfo, INFO, depth=200)
         self.diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
         self.results: ros_harness.Collector
@@ -115,10 +123,10 @@ class Stage:
 
         def settled() -> bool:
             grown = self.grown()
-            owed = sum(grown[name] for name in self.subject.owed)
-            lost = sum(grown[name] for name in self.subject.ended)
-            done = grown["in"] == self.sent and owed == lost + grown["out"]
-            return done and grown["out"] <= len(self.results)
+            ended = sum(grown[name] for name in self.subject.ends)
+            done = grown["in"] == self.sent == ended
+            idle = scenes.status(self.diagnostics)["waiting"] == "0"
+            return done and idle and grown["out"] <= len(self.results)
 
         self.probe.wait_until(settled, f"{self.sent} frames to be dealt with, {self.counted()}")
 

@@ -53,6 +53,7 @@ def images(room: DepthStage) -> Images:
     return Images(room)
 
 
+@pytest.mark.fault(12, "depth waits, WARN with the topic; `no_camera_info`", nodes="depth_node")
 def test_row_12_without_camera_info_depth_waits_and_diagnostics_warn(images: Images) -> None:
     """Runs first: nobody has said a calibration yet."""
     stage = images.stage
@@ -74,6 +75,7 @@ def test_row_12_without_camera_info_depth_waits_and_diagnostics_warn(images: Ima
     assert "no camera_info" not in scenes.status(stage.diagnostics)["message"]
 
 
+@pytest.mark.fault(13, "a zero K is an ERROR that names K", nodes="depth_node")
 def test_row_13_a_zero_k_is_refused_by_name_until_a_good_one_comes(images: Images) -> None:
     stage, pictures = images.stage, world("walk")
     stage.info.publish(scenes.calibration(ROOM, 0.0))
@@ -91,6 +93,7 @@ def test_row_13_a_zero_k_is_refused_by_name_until_a_good_one_comes(images: Image
     assert stage.outputs["depth"].stamps == [stage.stamp(2)]
 
 
+@pytest.mark.fault(13, "another K starts anew; `camera_changes`", nodes="depth_node")
 def test_row_13_a_new_calibration_is_taken_over_and_starts_anew(images: Images) -> None:
     stage, pictures = images.stage, world("walk")
     for picture in pictures[:2]:
@@ -108,6 +111,7 @@ def test_row_13_a_new_calibration_is_taken_over_and_starts_anew(images: Images) 
 REGION = {"x_offset": 40, "y_offset": 20, "width": 80, "height": 60}
 
 
+@pytest.mark.fault(13, "binning and region of interest are applied", nodes="depth_node")
 @pytest.mark.parametrize(
     ("fields", "region", "window", "scale"),
     [
@@ -132,6 +136,9 @@ def test_row_13_binning_and_regions_of_interest_are_applied(
     stage.calibrate(pictures[0])
 
 
+@pytest.mark.fault(
+    13, "another size is rescaled, another aspect refused with the numbers", nodes="depth_node"
+)
 def test_row_13_images_of_another_size_are_rescaled_or_refused_with_numbers(
     images: Images,
 ) -> None:
@@ -161,6 +168,7 @@ def sure_share(stage: DepthStage) -> float:
         return float((sigma < 0.25 * depth).mean())
 
 
+@pytest.mark.fault(31, "without parallax hardly a pixel claims to be known", nodes="depth_node")
 @pytest.mark.parametrize("kind", ["static", "rotation"])
 def test_row_31_without_parallax_no_structure_is_invented(images: Images, kind: str) -> None:
     for picture in world(kind):
@@ -171,6 +179,7 @@ def test_row_31_without_parallax_no_structure_is_invented(images: Images, kind: 
     assert len(images.stage.outputs["depth"]) == len(world(kind)) - 1
 
 
+@pytest.mark.fault(31, "a plane is a plane", nodes="depth_node")
 def test_row_31_a_plane_is_a_plane(images: Images) -> None:
     """Of estimated scale: along the rows of a wall 1/depth is a straight line."""
     pictures = world("plane")
@@ -184,6 +193,7 @@ def test_row_31_a_plane_is_a_plane(images: Images) -> None:
     assert np.median(np.abs(ratio / np.median(ratio) - 1)) < 0.05
 
 
+@pytest.mark.fault(31, "no overlap: state lost, WARN, all NaN", nodes="depth_node")
 def test_row_31_a_view_of_something_else_is_lost_and_says_so(images: Images) -> None:
     for picture in world("walk")[:3]:
         images.show(picture)
@@ -195,6 +205,7 @@ def test_row_31_a_view_of_something_else_is_lost_and_says_so(images: Images) -> 
     assert np.isnan(scenes.pixels(stage.outputs["depth"].messages[-1])).all()
 
 
+@pytest.mark.fault(29, "WARN, and the node works", nodes="depth_node")
 def test_row_29_without_a_clock_the_node_works_and_warns(weights: str) -> None:
     with depth_stage(weights, use_sim_time=True) as stage:
         told = stage.complaint("use_sim_time is set and /clock is silent")
@@ -206,6 +217,7 @@ def test_row_29_without_a_clock_the_node_works_and_warns(weights: str) -> None:
         assert stage.outputs["depth"].stamps == [stage.stamp(1)]
 
 
+@pytest.mark.fault(29, "without tf2_ros: FAILURE that says what to install", nodes="depth_node")
 def test_row_29_without_tf2_configuring_says_what_to_do(
     probe: ros_harness.Probe, weights: str, tmp_path: Any
 ) -> None:

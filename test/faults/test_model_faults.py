@@ -27,7 +27,7 @@ def idle_node(request: pytest.FixtureRequest, weights: str) -> Iterator[SimpleNa
     In the end it configures with a good one: nothing that was tried has harmed it.
     """
     subject, probe = request.param, ros_harness.Probe("models")
-    values = scenes.parameters(weights, subject, autostart=False)
+    values = scenes.parameters(weights, subject, autostart=False, backend="torch")
     with node_process.running(
         subject.module, values, environment={"CUDA_VISIBLE_DEVICES": ""}
     ) as node:
@@ -91,6 +91,7 @@ def damaged_file(kind: str, path: Path, weights: str) -> Path:
     return path
 
 
+@pytest.mark.fault(17, "FAILURE that names the path and what is wrong")
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
@@ -146,6 +147,7 @@ def careless_string(path: Path, target: Path) -> None:
     torch.save({"model": state, "args": argparse.Namespace(model=text)}, path)
 
 
+@pytest.mark.fault(18, "nothing in the file is executed; FAILURE")
 @pytest.mark.parametrize("write", [careless_pickle, careless_archive, careless_string])
 def test_row_18_nothing_in_a_model_file_is_executed(
     idle_node: SimpleNamespace, tmp_path: Path, write: Any
@@ -163,6 +165,7 @@ def test_row_18_nothing_in_a_model_file_is_executed(
         assert target.exists()
 
 
+@pytest.mark.fault(24, "no GPU: FAILURE in one sentence")
 def test_row_24_no_gpu_is_a_clear_sentence(idle_node: SimpleNamespace, weights: str) -> None:
     reason = refusal(idle_node, weights=weights, device="cuda")
     assert "device 'cuda' is not available" in reason

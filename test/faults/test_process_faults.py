@@ -1,4 +1,4 @@
-"""FAULTS rows 25 (signals at work), 27 (the lifecycle again and again), 4 (two cameras)."""
+"""FAULTS rows 25 (signals at work), 27 (the lifecycle again and again), 4, 12 and 29 (flow)."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from sensor_msgs.msg import CameraInfo, Image
 from stage import BASE, CAMERA, INFO, MS, frame
 
 PERIOD = 100  # ms between frames
-ROUNDS, SETTLED = 12, 4  # of the lifecycle, and how many of them until memory has settled
+# Rounds of the lifecycle, and how many of them until memory has settled.
+ROUNDS, SETTLED = int(os.environ.get("ZEROCO_LIFECYCLE_ROUNDS", "12")), 4
 
 
+@pytest.mark.fault(25, "ends after the inference under way, exit code 0, no file left")
 @pytest.mark.parametrize("subject", scenes.SUBJECTS.values(), ids=scenes.SUBJECTS)
 def test_row_25_a_signal_during_inference_ends_the_node_cleanly(
     probe: ros_harness.Probe, weights: str, tmp_path: Path, subject: scenes.Subject
@@ -68,6 +70,7 @@ def test_row_25_a_signal_during_inference_ends_the_node_cleanly(
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.fault(27, "no growth of memory, no subscription while inactive")
 @pytest.mark.parametrize("subject", scenes.SUBJECTS.values(), ids=scenes.SUBJECTS)
 def test_row_27_the_lifecycle_over_and_over_leaves_nothing_behind(
     probe: ros_harness.Probe, weights: str, subject: scenes.Subject
@@ -86,6 +89,7 @@ def test_row_27_the_lifecycle_over_and_over_leaves_nothing_behind(
             probe.wait_until(lambda: camera.get_subscription_count() == 0, "no subscription")
             assert scenes.transition(probe, "cleanup", subject.path)
             memory.append(resident_megabytes(node.process.pid))
+        print(f"{ROUNDS} rounds:", *(f"{megabytes:.1f}" for megabytes in memory), "MB")
         assert memory[-1] - memory[SETTLED] < (ROUNDS - SETTLED) * 0.1, memory
         assert node.stop() == 0
         assert "Traceback" not in node.log
@@ -97,6 +101,7 @@ def resident_megabytes(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
+@pytest.mark.fault(4, "two cameras start anew together, no pair is lost", nodes="flow_node")
 def test_row_04_a_bag_loop_with_two_cameras_loses_no_pair(
     probe: ros_harness.Probe, weights: str
 ) -> None:
@@ -126,5 +131,27 @@ def test_row_04_a_bag_loop_with_two_cameras_loses_no_pair(
         told = scenes.wait_status(probe, diagnostics, jumps="2", paired="18", out="18")
         assert (told["dropped"], told["out_of_order"]) == ("0", "0")
         assert node.log.count("time jumped back") == 2
+        assert node.stop() == 0
+        assert "Traceback" not in node.log
+
+
+@pytest.mark.fault(12, "flow runs: it does not read camera_info", nodes="flow_node")
+@pytest.mark.fault(29, "WARN, and the node works", nodes="flow_node")
+def test_rows_12_and_29_flow_needs_neither_camera_info_nor_clock(
+    probe: ros_harness.Probe, weights: str
+) -> None:
+    with scenes.flow_node(weights, {"image": CAMERA}, use_sim_time=True) as node:
+        diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
+        camera, info = probe.publisher(Image, CAMERA), probe.publisher(CameraInfo, INFO)
+        flow = probe.collect(Image, "/flow_node/flow")
+        scenes.connect(probe, node, camera)
+        told = scenes.wait_status(probe, diagnostics, state="active", level="1")
+        assert told["message"] == "use_sim_time is set and /clock is silent"
+        assert told["input topics"] == CAMERA
+        for time in (0, 100):
+            camera.publish(frame(time))
+        flow.wait_for(1)
+        assert flow.stamps == [BASE + 100 * MS]
+        assert info.get_subscription_count() == 0
         assert node.stop() == 0
         assert "Traceback" not in node.log

@@ -40,6 +40,7 @@ def stage(running_stage: Stage) -> Iterator[Stage]:
     running_stage.close()
 
 
+@pytest.mark.fault(1, "a pause longer than max_dt starts anew; `gaps`")
 def test_row_01_frames_pair_only_within_min_dt_and_max_dt(stage: Stage) -> None:
     stage.show(0, 100, 1400, 1500, 2500)
     assert stage.output == [100, 1500, 2500]  # 1300 ms is a gap, 1000 ms is none
@@ -47,6 +48,7 @@ def test_row_01_frames_pair_only_within_min_dt_and_max_dt(stage: Stage) -> None:
     assert "1.300 s between frames, more than 1 s" in stage.log
 
 
+@pytest.mark.fault(1, "frames closer than min_dt are dropped; `too_close`")
 def test_row_01_frames_closer_than_min_dt_wait_for_a_later_one(stage: Stage) -> None:
     assert stage.set_parameter("min_dt", 0.08).successful
     try:
@@ -57,12 +59,14 @@ def test_row_01_frames_closer_than_min_dt_wait_for_a_later_one(stage: Stage) -> 
     assert stage.counted() == {"too_close": 3}
 
 
+@pytest.mark.fault(2, "late frames are dropped, output stamps rise; `out_of_order`")
 def test_row_02_out_of_order_stamps_are_dropped(stage: Stage) -> None:
     stage.show(0, 100, 300, 200, 250, 400)
     assert stage.output == [100, 300, 400]
     assert stage.counted() == {"out_of_order": 2}
 
 
+@pytest.mark.fault(3, "dropped without a word; `duplicates`")
 def test_row_03_duplicates_are_dropped_silently(stage: Stage) -> None:
     stage.show(0, 0, 100, 100, 100, 200)
     assert stage.output == [100, 200]
@@ -70,6 +74,7 @@ def test_row_03_duplicates_are_dropped_silently(stage: Stage) -> None:
     assert stage.log == ""
 
 
+@pytest.mark.fault(4, "buffers cleared, first output after two frames, one log line; `jumps`")
 def test_row_04_a_bag_loop_costs_one_frame_and_one_log_line(stage: Stage) -> None:
     stage.show(*range(0, 700, 100), *range(0, 300, 100))
     assert stage.output == [100, 200, 300, 400, 500, 600, 100, 200]
@@ -79,6 +84,7 @@ def test_row_04_a_bag_loop_costs_one_frame_and_one_log_line(stage: Stage) -> Non
     ]
 
 
+@pytest.mark.fault(5, "as a gap")
 def test_row_05_a_forward_jump_is_a_gap(stage: Stage) -> None:
     year = 365 * 24 * 3600 * 1000
     stage.show(0, 100, year, year + 100)
@@ -86,6 +92,9 @@ def test_row_05_a_forward_jump_is_a_gap(stage: Stage) -> None:
     assert stage.counted() == {"gaps": 1}
 
 
+@pytest.mark.fault(
+    6, "taken in order of arrival, told once; frame_id passed through; `zero_stamps`"
+)
 def test_row_06_zero_stamps_are_taken_in_order_of_arrival(stage: Stage) -> None:
     """Once in the life of a node it is told that there is no clock; an empty frame_id stays."""
     for shift in range(4):
@@ -96,6 +105,7 @@ def test_row_06_zero_stamps_are_taken_in_order_of_arrival(stage: Stage) -> None:
     assert len(re.findall("header.stamp is zero", stage.node.log)) == 1
 
 
+@pytest.mark.fault(7, "a new pair at the new size; `resolution_changes`")
 def test_row_07_a_new_resolution_starts_a_new_pair(stage: Stage) -> None:
     large = scenes.view(0).repeat(2, axis=0).repeat(2, axis=1)
     stage.show(0, 100)
@@ -107,6 +117,7 @@ def test_row_07_a_new_resolution_starts_a_new_pair(stage: Stage) -> None:
     assert stage.counted() == {"resolution_changes": 2}
 
 
+@pytest.mark.fault(8, "every accepted encoding is converted")
 def test_row_08_the_encoding_may_change_from_frame_to_frame(stage: Stage) -> None:
     frames = encoded_frames()
     for index, (encoding, pixels) in enumerate(frames.items()):
@@ -115,6 +126,9 @@ def test_row_08_the_encoding_may_change_from_frame_to_frame(stage: Stage) -> Non
     assert stage.counted() == {}
 
 
+@pytest.mark.fault(
+    8, "others are dropped, with a throttled error that lists the accepted ones; `refused`"
+)
 def test_row_08_an_unsupported_encoding_is_dropped_and_named(stage: Stage) -> None:
     wrong = raw(50, np.zeros((96, 128, 3), np.uint16), "rgb16")
     stage.show(0)
@@ -139,6 +153,7 @@ def test_row_08_an_unsupported_encoding_is_dropped_and_named(stage: Stage) -> No
     assert stage.log.count("image dropped") <= 2 + (monotonic() - began) / 5
 
 
+@pytest.mark.fault(9, "dropped with the numbers; `refused`")
 @pytest.mark.parametrize(("fields", "told"), BROKEN)
 def test_row_09_what_does_not_fit_is_dropped_with_the_numbers(
     stage: Stage, fields: dict[str, object], told: str
@@ -154,6 +169,7 @@ def test_row_09_what_does_not_fit_is_dropped_with_the_numbers(
     assert told in stage.last_error
 
 
+@pytest.mark.fault(9, "padded rows and big-endian data are read")
 def test_row_09_padded_rows_and_big_endian_data_are_read_right(stage: Stage) -> None:
     """Two views of a texture, 3 pixels apart, one in an odd layout: the flow tells.
 
@@ -175,6 +191,7 @@ def test_row_09_padded_rows_and_big_endian_data_are_read_right(stage: Stage) -> 
     assert stage.counted() == {}
 
 
+@pytest.mark.fault(10, "refused above max_pixels; `refused`")
 def test_row_10_an_image_above_max_pixels_is_refused(stage: Stage) -> None:
     large = scenes.view(0).repeat(2, axis=0).repeat(2, axis=1)
     assert stage.set_parameter("max_pixels", 20_000).successful
@@ -189,6 +206,18 @@ def test_row_10_an_image_above_max_pixels_is_refused(stage: Stage) -> None:
     assert "256x192 = 49152 pixels is more than the parameter max_pixels" in stage.last_error
 
 
+@pytest.mark.fault(11, "images of NaN and Inf are refused by their encoding; `refused`")
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_row_11_an_image_of_nan_or_inf_is_refused(stage: Stage, value: float) -> None:
+    stage.show(0)
+    stage.send(raw(50, np.full((scenes.HEIGHT, scenes.WIDTH), value, np.float32), "32FC1"))
+    stage.show(100)
+    assert stage.output == [100]
+    assert stage.counted() == {"refused": 1}
+    assert "encoding '32FC1' is not supported; accepted are mono8" in stage.last_error
+
+
+@pytest.mark.fault(11, "flow with confidence 0, depth NaN")
 @pytest.mark.parametrize("level", [0, 128, 255], ids=["black", "gray", "saturated"])
 def test_row_11_a_blank_image_gives_nothing_that_looks_good(stage: Stage, level: int) -> None:
     confidence = stage.probe.collect(Image, "/flow_node/confidence")
@@ -208,6 +237,7 @@ def test_row_11_a_blank_image_gives_nothing_that_looks_good(stage: Stage, level:
     confidence.destroy()
 
 
+@pytest.mark.fault(15, "latest wins, queue of one, at most two results late; `dropped`")
 def test_row_15_a_slow_node_works_on_the_newest_pair(stage: Stage) -> None:
     large = np.tile(scenes.view(0), (5, 5, 1))
     count = 60
@@ -231,6 +261,21 @@ def test_row_15_a_slow_node_works_on_the_newest_pair(stage: Stage) -> None:
     assert int(final["out"]) - int(complete["out"]) <= 2
 
 
+@pytest.mark.fault(15, "a subscriber that takes nothing holds nobody up")
+def test_row_15_a_subscriber_that_takes_nothing_holds_nobody_up(stage: Stage) -> None:
+    deaf = ros_harness.Probe("deaf")  # never spins
+    try:
+        asleep = deaf.collect(Image, stage.subject.output, depth=1)
+        stage.probe.wait_connected(asleep)
+        stage.show(*range(0, 1200, 100))  # more than all queues hold
+    finally:
+        deaf.close()
+    assert stage.output == list(range(100, 1200, 100))
+    assert stage.counted() == {}
+    assert len(asleep) == 0
+
+
+@pytest.mark.fault(16, "no subscription, no inference; goes on with the first frames")
 def test_row_16_without_an_audience_nothing_is_computed(stage: Stage) -> None:
     stage.show(0, 100)
     before = stage.counters()
@@ -244,6 +289,7 @@ def test_row_16_without_an_audience_nothing_is_computed(stage: Stage) -> None:
     assert stage.output == [1100]  # the first pair there can be, nothing from before
 
 
+@pytest.mark.fault(26, "refused with the range, nothing changes")
 @pytest.mark.parametrize(("name", "value", "told"), NONSENSE)
 def test_row_26_nonsense_is_refused_with_the_range_and_changes_nothing(
     stage: Stage, name: str, value: object, told: str
@@ -256,6 +302,7 @@ def test_row_26_nonsense_is_refused_with_the_range_and_changes_nothing(
     assert scenes.state(stage.probe, stage.subject.path) == "active"
 
 
+@pytest.mark.fault(26, "the stream goes on")
 def test_row_26_the_stream_goes_on_after_nonsense(stage: Stage) -> None:
     stage.show(0)
     for value in (math.nan, -3.0):
@@ -264,6 +311,7 @@ def test_row_26_the_stream_goes_on_after_nonsense(stage: Stage) -> None:
     assert stage.output == [100, 200]
 
 
+@pytest.mark.fault(28, "told with topic and policy; `incompatible_qos`")
 def test_row_28_an_incompatible_publisher_is_told_with_topic_and_policy(stage: Stage) -> None:
     """The node asks for reliable images here; this camera offers best effort."""
     unfit = stage.probe.publisher(Image, CAMERA, reliable=False)
@@ -279,6 +327,7 @@ def test_row_28_an_incompatible_publisher_is_told_with_topic_and_policy(stage: S
     assert stage.counted() == {"incompatible_qos": 1}
 
 
+@pytest.mark.fault(28, "told with topic and policy; `incompatible_qos`")
 def test_row_28_an_incompatible_subscriber_is_told_with_topic_and_policy(stage: Stage) -> None:
     profile = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     unfit = stage.probe.node.create_subscription(

@@ -169,7 +169,7 @@ class DepthStage:
             now = scenes.status(self.diagnostics)
             if not now.get("in"):
                 return False
-            ended = sum(int(now[name]) for name in (*scenes.DEPTH.ended, "out", "refused"))
+            ended = sum(int(now[name]) for name in scenes.DEPTH.ends)
             results = int(now["out"]) - self._published
             here = all(len(collector) >= results for collector in self._certain())
             return int(now["in"]) == frames and ended == frames and here

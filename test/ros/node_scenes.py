@@ -15,6 +15,8 @@ import numpy as np
 import ros_harness
 
 HEIGHT, WIDTH = 96, 128
+# With pytest --backend onnx: the engine of each model file, see the fixture `engines`.
+ENGINES: dict[str, Path] = {}
 SECOND = 1_000_000_000
 STARTUP = 2 * ros_harness.PATIENCE  # seconds: loading PyTorch on a busy machine
 
@@ -23,15 +25,12 @@ STARTUP = 2 * ros_harness.PATIENCE  # seconds: loading PyTorch on a busy machine
 class Subject:
     """A node to be tested. output: its main topic, below a node of the default name.
 
-    quick: parameters that keep a test quick. owed: counters of images that something must become
-    of; ended: counters of what became of them, beside a message on `output`.
+    quick: parameters that keep a test quick.
     """
 
     name: str
     output: str
     quick: Mapping[str, Any]
-    owed: tuple[str, ...]
-    ended: tuple[str, ...]
 
     @property
     def module(self) -> str:
@@ -46,25 +45,31 @@ class Subject:
     @property
     def counters(self) -> tuple[str, ...]:
         """What it counts, as diagnostics name it."""
+        return tuple(self.node_class.COUNTERS)
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """Counters of which each image ends in exactly one."""
+        return self.node_class.ENDS
+
+    @property
+    def node_class(self) -> Any:
+        """The node itself."""
         from zeroco_ros.ros.depth.node import DepthNode
         from zeroco_ros.ros.flow.node import FlowNode
 
-        return (FlowNode if self.name == FLOW.name else DepthNode).COUNTERS
+        return FlowNode if self.name == FLOW.name else DepthNode
 
 
 FLOW = Subject(
     "flow_node",
     "/flow_node/flow",
     {"max_side": 128},
-    ("paired",),
-    ("dropped", "non_finite", "failed"),
 )
 DEPTH = Subject(
     "depth_node",
     "/depth_node/depth",
     {"preset": "fast", "patience": 60.0},
-    ("paired", "started"),
-    ("dropped", "non_finite", "failed", "without_result", "no_camera_info"),
 )
 SUBJECTS = {subject.name: subject for subject in (FLOW, DEPTH)}
 
@@ -120,6 +125,8 @@ def pixels(message: Any) -> np.ndarray[Any, Any]:
 def parameters(weights: str, subject: Subject = FLOW, **more: Any) -> dict[str, Any]:
     """Node parameters that keep a test quick, and `more`."""
     quick = {"weights": weights, "threads": 1, "diagnostics_period": 0.1, "precision": "fp32"}
+    if weights in ENGINES:
+        quick |= {"backend": "onnx", "engine": str(ENGINES[weights]), "check_engine": False}
     return {**quick, **subject.quick, **more}
 
 

@@ -155,6 +155,7 @@ class StandInTf:
         return SimpleNamespace(transform=SimpleNamespace(translation=place, rotation=turn))
 
 
+@pytest.mark.fault(29, "tf is asked without waiting", nodes="depth_node")
 def test_tf_is_asked_without_waiting(
     probe: ros_harness.Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +213,7 @@ def result(value: float) -> Any:
     )
 
 
+@pytest.mark.fault(14, "infinite or negative depth is dropped; `non_finite`", nodes="depth_node")
 def test_void_results_are_dropped_and_epochs_and_cameras_start_anew() -> None:
     """Row 14: a result that is not finite is counted and not published."""
     from zeroco_ros.engine.backend import NonFiniteOutput

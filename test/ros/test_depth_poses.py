@@ -62,6 +62,9 @@ def test_the_pose_of_an_image_is_interpolated_between_later_odometry(stage: Dept
     stage.told(no_pose="0", scale="metric")
 
 
+@pytest.mark.fault(
+    29, "without its pose an image goes on; WARN with the topic; `no_pose`", nodes="depth_node"
+)
 def test_without_its_pose_an_image_goes_on_and_diagnostics_warn(stage: DepthStage) -> None:
     frames = world("walk", FRAMES)
     stage.fresh()
@@ -87,6 +90,7 @@ def test_without_its_pose_an_image_goes_on_and_diagnostics_warn(stage: DepthStag
     stage.told(no_pose=str(before + 2), scale="metric")
 
 
+@pytest.mark.fault(4, "images and odometry start anew in either order", nodes="depth_node")
 def test_row_04_a_bag_loop_with_poses_goes_on_at_once(stage: DepthStage) -> None:
     """Images and odometry begin again, in either order; no image goes without its pose."""
     frames = world("walk", FRAMES)

@@ -142,6 +142,7 @@ def test_lazy_subscription_and_diagnostics(
         assert "Traceback" not in node.log
 
 
+@pytest.mark.fault(25, "what waits is dropped", nodes="flow_node")
 def test_sigint_during_inference(
     probe: ros_harness.Probe, diagnostics: ros_harness.Collector, weights: str
 ) -> None:
@@ -166,6 +167,7 @@ def test_sigint_during_inference(
         assert len(flow) < sent - 1
 
 
+@pytest.mark.fault(25, "loading is interrupted", nodes="flow_node")
 def test_signal_while_the_model_loads(weights: str, tmp_path: Path) -> None:
     """Loading is interrupted: nothing can be half-done. PyTorch never ends loading here."""
     (tmp_path / "torch.py").write_text("import time\ntime.sleep(3600)\n")

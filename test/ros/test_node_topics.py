@@ -90,6 +90,23 @@ def test_values_are_in_their_ranges(fresh: SimpleNamespace) -> None:
     assert gone[0] > gone[1]
 
 
+@pytest.mark.fault(31, "a static camera: no motion", nodes="flow_node")
+def test_row_31_a_camera_that_stands_still_sees_no_motion(fresh: SimpleNamespace) -> None:
+    play(fresh, 2, step=0)
+    assert np.abs(scenes.pixels(fresh.outputs["flow"].messages[0])).max() < 0.1
+
+
+@pytest.mark.fault(31, "no overlap: no confidence, nearly all occluded", nodes="flow_node")
+def test_row_31_views_of_something_else_get_no_confidence(fresh: SimpleNamespace) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, scenes.view(0).shape, dtype=np.uint8)
+    for index, pixels in enumerate((noise, scenes.view(0))):
+        stamp = fresh.second * scenes.SECOND + index * scenes.SECOND // 10
+        fresh.camera.publish(scenes.image(pixels, stamp))
+    confidence, occluded = (fresh.outputs[n].wait_for(1)[0] for n in ("confidence", "occluded"))
+    assert scenes.pixels(confidence).mean() < 0.1
+    assert scenes.pixels(occluded).mean() > 0.8 * 255
+
+
 def test_colors_show_the_flow(fresh: SimpleNamespace) -> None:
     play(fresh, 2)
     colors = scenes.pixels(fresh.outputs["flow_color"].messages[-1])

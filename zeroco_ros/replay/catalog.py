@@ -28,7 +28,9 @@ def _time(title: str, unit: str, better: str | None, meaning: str) -> Metric:
 # Those with a value per frame; the summary has their mean over frames.
 PER_FRAME: dict[str, Metric] = {
     "epe": _flow("End-point error", "px", "lower", "mean distance to the true flow", True),
-    "epe_median": _flow("Median end-point error", "px", "lower", "median of the same", True),
+    "epe_median": _flow(
+        "Median end-point error", "px", "lower", "median distance to the true flow", True
+    ),
     "fl_all": _flow(
         "Outliers (Fl-all)",
         "ratio",
@@ -45,8 +47,12 @@ PER_FRAME: dict[str, Metric] = {
         "Coverage of flow", "ratio", "higher", "share of pixels whose match leads back"
     ),
     "confidence": _flow("Confidence", "ratio", None, "mean confidence of the flow"),
-    "confidence_p10": _flow("Confidence, 10th percentile", "ratio", None, "of the pixels"),
-    "confidence_p90": _flow("Confidence, 90th percentile", "ratio", None, "of the pixels"),
+    "confidence_p10": _flow(
+        "Confidence, 10th percentile", "ratio", None, "10th percentile of the confidence"
+    ),
+    "confidence_p90": _flow(
+        "Confidence, 90th percentile", "ratio", None, "90th percentile of the confidence"
+    ),
     "forward_backward_error": _flow(
         "Forward-backward error",
         "px",

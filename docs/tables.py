@@ -1,9 +1,9 @@
-"""The tables of README.md and docs/depth_node.md, made from the code they describe.
+"""The tables of the pages of nodes and launch files, made from the code they describe.
 
 python docs/tables.py           prints the tables
 python docs/tables.py --write   puts them into their documents, between their markers
 
-`test/package/test_readme.py` compares what is in the documents with what this makes.
+`test/package/test_tables.py` compares what is in the documents with what this makes.
 """
 
 from __future__ import annotations
@@ -17,14 +17,19 @@ from pathlib import Path
 
 from zeroco_ros.estimate.config import PRESETS
 from zeroco_ros.estimate.depth_config import DEPTH_PRESETS
+from zeroco_ros.ros import diagnostics_table
+from zeroco_ros.ros.depth import counters as depth_counters
 from zeroco_ros.ros.depth import parameters as depth
+from zeroco_ros.ros.flow import counters as flow_counters
 from zeroco_ros.ros.flow import parameters as flow
-from zeroco_ros.ros.launch_tables import DEPTH, FLOW, LaunchTable
+from zeroco_ros.ros.launch_tables import DEPTH, FLOW, REPLAY, STEREO, TWO_CAMERAS, Argument
 from zeroco_ros.ros.parameter_table import ParameterTable, when_text
 from zeroco_ros.ros.topics import DEPTH_TOPICS, FLOW_TOPICS, TopicSpec
 
 ROOT = Path(__file__).resolve().parents[1]
-README, DEPTH_PAGE = ROOT / "README.md", ROOT / "docs" / "depth_node.md"
+FLOW_PAGE, DEPTH_PAGE = ROOT / "docs" / "flow_node.md", ROOT / "docs" / "depth_node.md"
+LAUNCH_PAGE = ROOT / "docs" / "LAUNCH.md"
+DIAGNOSTICS_PAGE = ROOT / "docs" / "DIAGNOSTICS.md"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -57,10 +62,18 @@ def parameters(table: ParameterTable) -> str:
     return _table(("parameter", "default", "allowed", "may change", "what it does"), rows)
 
 
-def launch_arguments(table: LaunchTable) -> str:
+def launch_arguments(arguments: Iterable[Argument]) -> str:
     """Arguments of a launch file."""
-    rows = [(_code(name), _code(default), text) for name, default, text in table.arguments]
+    rows = [
+        (_code(name), "required" if default is None else _code(default), text)
+        for name, default, text in arguments
+    ]
     return _table(("argument", "default", "what it does"), rows)
+
+
+def meanings(keys: Mapping[str, str]) -> str:
+    """Keys on /diagnostics."""
+    return _table(("key", "meaning"), [(_code(key), text) for key, text in keys.items()])
 
 
 def presets() -> str:
@@ -89,17 +102,29 @@ def depth_presets() -> str:
 
 Makers = Mapping[str, Callable[[], str]]
 TABLES: Mapping[Path, Makers] = {
-    README: {
+    FLOW_PAGE: {
         "topics": partial(topics, FLOW_TOPICS),
         "parameters": partial(parameters, flow.TABLE),
-        "launch": partial(launch_arguments, FLOW),
+        "launch": partial(launch_arguments, FLOW.arguments),
         "presets": presets,
     },
     DEPTH_PAGE: {
         "topics": partial(topics, DEPTH_TOPICS),
         "parameters": partial(parameters, depth.TABLE),
-        "launch": partial(launch_arguments, DEPTH),
+        "launch": partial(launch_arguments, DEPTH.arguments),
         "presets": depth_presets,
+    },
+    LAUNCH_PAGE: {
+        "stereo": partial(launch_arguments, STEREO.arguments),
+        "two cameras": partial(launch_arguments, TWO_CAMERAS),
+        "replay": partial(launch_arguments, REPLAY),
+    },
+    DIAGNOSTICS_PAGE: {
+        "first": partial(meanings, diagnostics_table.FIRST),
+        "counters": partial(meanings, {**flow_counters.COUNTERS, **depth_counters.COUNTERS}),
+        "model": partial(meanings, diagnostics_table.MODEL),
+        "depth": partial(meanings, diagnostics_table.DEPTH),
+        "last": partial(meanings, diagnostics_table.LAST),
     },
 }
 

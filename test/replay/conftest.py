@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,11 @@ import pytest
 from zeroco_ros.cli import main
 from zeroco_ros.demo.synthetic import write_synthetic_bag
 from zeroco_ros.replay.record import ReplayRun
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "ros"))
+import ros_harness
+
+ros_harness.isolate()  # one test starts live nodes
 
 FRAMES = 6
 SIZE = (96, 128)

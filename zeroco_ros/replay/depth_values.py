@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from zeroco_ros.evaluation.depth_metrics import known_truth, score_frame
+from zeroco_ros.evaluation.depth_metrics import depth_errors as errors_of
+from zeroco_ros.evaluation.depth_metrics import known_truth, score_sigma
 from zeroco_ros.evaluation.metrics import sparsification
 from zeroco_ros.geometry.pointcloud import unproject
 from zeroco_ros.geometry.transforms import inverse
@@ -102,24 +103,26 @@ def depth_errors(frame: DepthFrame, truth: Float | None, pool: Pool) -> Values:
     wanted = known_truth(truth)
     if wanted.sum() < LEAST:
         return {}
-    score = score_frame("", frame.depth, truth, frame.sigma)
-    errors = score.unscaled if frame.metric else score.scaled
-    sigma = score.sigma_unscaled if frame.metric else score.sigma
-    if errors is None or sigma is None or score.scale is None:
-        return {"truth_coverage": score.coverage}
-    scale = 1.0 if frame.metric else score.scale
     with np.errstate(invalid="ignore"):
         known = wanted & np.isfinite(frame.depth) & (frame.depth > 0)
-    depth, doubt = (np.asarray(a[known], np.float64) * scale for a in (frame.depth, frame.sigma))
-    error = np.abs(depth - truth[known])
+    coverage = float(known.sum() / wanted.sum())
+    if not known.any():
+        return {"truth_coverage": coverage}
+    true = np.asarray(truth[known], np.float64)
+    depth, doubt = (np.asarray(a[known], np.float64) for a in (frame.depth, frame.sigma))
+    scale = float(np.median(true) / np.median(depth))
+    if not frame.metric:
+        depth, doubt = scale * depth, scale * doubt
+    errors, sigma = errors_of(depth, true), score_sigma(depth, true, doubt)
+    error = np.abs(depth - true)
     pool.add_sigma(depth, error, doubt, sigma, sparsification(error, doubt))
-    pool.histogram("abs_rel", error / truth[known])
+    pool.histogram("abs_rel", error / true)
     return {
         "abs_rel": errors.abs_rel,
         "rmse": errors.rmse,
         "delta_1": errors.delta[0],
-        "depth_scale": score.scale,
-        "truth_coverage": score.coverage,
+        "depth_scale": scale,
+        "truth_coverage": coverage,
         "sigma_within_1": sigma.within[0],
         "depth_ause": sigma.ause,
     }

@@ -98,6 +98,53 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def tiny_engine(tmp_path_factory: pytest.TempPathFactory, tiny_weights: Path) -> Path:
+    """The tiny backbone without a head as an engine in float32, for images of 64x48."""
+    return _export(tmp_path_factory, tiny_weights, (48, 64), max_side=64)
+
+
+@pytest.fixture(scope="session")
+def engines(request: pytest.FixtureRequest) -> dict[str, Path]:
+    """With --backend onnx: the engine of each model file that nodes and commands are given.
+
+    Empty with torch. Both have the shipped flow head.
+    """
+    if request.config.getoption("--backend") == "torch":
+        return {}
+    factory, tiny = (request.getfixturevalue(n) for n in ("tmp_path_factory", "tiny_weights"))
+    return {
+        str(tiny): _export(factory, tiny, (96, 128), max_side=128, head="flow_head"),
+        "default": _export(factory, "default", (120, 160), max_side=160, head="flow_head"),
+    }
+
+
+def _export(
+    factory: pytest.TempPathFactory, weights: str | Path, image: tuple[int, int], **config: Any
+) -> Path:
+    """An engine of these weights."""
+    pytest.importorskip("onnxscript", reason="zeroco_ros[onnx] is not installed")
+    import torch
+
+    from zeroco_ros.estimate.config import FlowConfig
+    from zeroco_ros.estimate.exported import export_engine
+
+    torch.set_num_threads(1)
+    folder = factory.mktemp("engine") / Path(weights).stem
+    export_engine(folder, FlowConfig(**config, refine="none"), image, weights=weights)
+    return folder
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """What runs the network in the tests of nodes, faults, `zeroco flow` and `zeroco depth`."""
+    parser.addoption(
+        "--backend",
+        choices=("torch", "onnx"),
+        default="torch",
+        help="run the networks of nodes and commands in PyTorch, or as engines in ONNX Runtime",
+    )
+
+
 def pytest_configure() -> None:
     """A shell's background job ignores SIGINT, and the processes that tests start inherit that."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -18,20 +19,15 @@ from zeroco_ros.errors import BackendError, ConfigError, WeightsError
 from zeroco_ros.estimate import network
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.engine_checks import EngineRefusedError
-from zeroco_ros.estimate.exported import export_engine
 from zeroco_ros.estimate.network import NetworkOptions, open_flow
 
 CONFIG = FlowConfig(max_side=64, refine="none")
 
 
-@pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory, tiny_weights: Path) -> Path:
+@pytest.fixture
+def engine(tiny_engine: Path) -> Path:
     """The tiny backbone without a head, for images of 64x48."""
-    pytest.importorskip("onnxscript", reason="zeroco_ros[onnx] is not installed")
-    torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp("network") / "tiny"
-    export_engine(folder, CONFIG, (48, 64), weights=tiny_weights)
-    return folder
+    return tiny_engine
 
 
 @pytest.fixture
@@ -104,7 +100,7 @@ def test_tensorrt_is_the_first_choice_where_it_is(
     assert found.reason.startswith("onnx: engine given, tensorrt cannot be imported (")
     monkeypatch.setitem(sys.modules, "tensorrt", ModuleType("tensorrt"))  # a stand-in
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert open_flow(CONFIG, chosen).reason == "onnx: engine given, PyTorch sees no GPU"
+    assert open_flow(CONFIG, chosen).reason == "onnx: engine given, there is no GPU for TensorRT"
 
 
 def test_without_onnxruntime_auto_is_torch(
@@ -166,7 +162,7 @@ def test_a_damaged_engine_is_refused_or_replaced(copy: Path, tiny_weights: Path,
             open_flow(CONFIG, options(copy, tiny_weights, backend=backend))
         found = open_flow(CONFIG, options(copy, tiny_weights, backend=backend, fallback=True))
         assert found.backend == "torch" and str(copy) in found.refused
-        assert found.reason.startswith("torch: the engine is refused")
+        assert re.match(r"torch: the engine is refused in (onnx|tensorrt)", found.reason)
 
 
 def test_an_engine_of_another_model_is_refused(engine: Path, tiny_weights: Path):
@@ -181,7 +177,7 @@ def test_an_engine_of_another_model_is_refused(engine: Path, tiny_weights: Path)
 def test_the_parity_gate_refuses_a_wrong_engine(copy: Path, tiny_weights: Path):
     scaled(copy, 1.5)
     assert open_flow(CONFIG, options(copy, tiny_weights)).backend == "onnx"  # not asked
-    with pytest.raises(EngineRefusedError, match="is wrong in onnx on cpu: plane: volume"):
+    with pytest.raises(EngineRefusedError, match=r"is wrong in onnx on cpu: \w+: volume"):
         open_flow(CONFIG, options(copy, tiny_weights, check=True))
     found = open_flow(CONFIG, options(copy, tiny_weights, check=True, fallback=True))
     assert found.backend == "torch" and found.parity is None

@@ -10,6 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "ros"))
+import node_scenes
 import ros_harness
 
 ros_harness.isolate()
@@ -27,6 +28,11 @@ def probe() -> Iterator[ros_harness.Probe]:
     node = ros_harness.Probe()
     yield node
     node.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _backend(engines: dict[str, Path]) -> None:
+    node_scenes.ENGINES.update(engines)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import node_scenes
 import ros_harness
 
 ros_harness.isolate()
@@ -21,6 +22,11 @@ def probe() -> Iterator[ros_harness.Probe]:
     node = ros_harness.Probe()
     yield node
     node.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _backend(engines: dict[str, Path]) -> None:
+    node_scenes.ENGINES.update(engines)
 
 
 @pytest.fixture(scope="session", autouse=True)

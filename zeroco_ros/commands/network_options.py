@@ -119,6 +119,8 @@ def _for_node(weights: str | None) -> str | None:
 
 def warn_of_backend(running: RunningFlow, verb: str) -> None:
     """Say on stderr why the engine that was given does not serve, or a better backend does not."""
+    for warning in running.warnings:
+        print(f"zeroco {verb}: warning: {warning}", file=sys.stderr)
     if running.refused:
         print(f"zeroco {verb}: warning: {running.reason}: {running.refused}", file=sys.stderr)
     elif not running.reason.endswith(("asked for", "no engine is given")):

@@ -6,6 +6,7 @@ import importlib
 from pathlib import Path
 from typing import NamedTuple
 
+from zeroco_ros.engine import device
 from zeroco_ros.errors import BackendError
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
@@ -41,26 +42,25 @@ def tensorrt_absence() -> Absence | None:
             f"tensorrt cannot be imported ({error})",
             "install it with 'python3 -m pip install tensorrt' (a Jetson has it from JetPack)",
         )
-    import torch
-
-    if not torch.cuda.is_available():
-        return Absence(
-            "PyTorch sees no GPU", "install a PyTorch with CUDA on a machine with a GPU"
-        )
+    try:
+        device.open_device(0)
+    except BackendError as error:
+        return Absence("there is no GPU for TensorRT", str(error))
     return None
 
 
-def choose_provider(provider: str, device: str) -> str:
+def choose_provider(provider: str, on: str) -> str:
     """ONNX Runtime's provider for the options given: "cpu", "cuda" or "tensorrt".
 
+    on: the device, "auto", "cpu" or "cuda".
     "auto" is CUDA where ONNX Runtime and the machine have it and the device is not "cpu"; the
-    TensorRT provider, which builds for minutes, is taken only by its name. Raises BackendError
+    TensorRT provider, which builds for minutes, is taken by its name only. Raises BackendError
     where a provider that is named, or the device "cuda", is not there.
     """
     onnxruntime = importlib.import_module("onnxruntime")
     offered = onnxruntime.get_available_providers()
     if provider == "auto":
-        if device == "cpu" or (device == "auto" and not (_NAMES["cuda"] in offered and has_gpu())):
+        if on == "cpu" or (on == "auto" and not (_NAMES["cuda"] in offered and has_gpu())):
             return "cpu"
         provider = "cuda"
     if provider == "cpu":

@@ -10,7 +10,8 @@ from pathlib import Path
 import cv2
 import torch
 
-from zeroco_ros.errors import BackendError
+from zeroco_ros.engine.device import DeviceMemoryError
+from zeroco_ros.errors import BackendError, WeightsError
 
 _OUT_OF_MEMORY = re.compile(
     r"out of memory|can't allocate memory|failed to allocate memory|bad_alloc|"
@@ -29,11 +30,11 @@ _STICKY = re.compile(
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, on the device or in the machine, whichever library says so."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+    if isinstance(error, torch.OutOfMemoryError | DeviceMemoryError | MemoryError):
         return True
     if isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem:
         return True
-    known = isinstance(error, RuntimeError | cv2.error | OSError | ImportError)
+    known = isinstance(error, RuntimeError | cv2.error | OSError | ImportError | WeightsError)
     return (known or _from_onnxruntime(error)) and bool(_OUT_OF_MEMORY.search(str(error)))
 
 
@@ -105,8 +106,8 @@ def enough_memory(what: str, needed: int | None, device: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not is_out_of_memory(error):
-            raise
+        if isinstance(error, DeviceMemoryError) or not is_out_of_memory(error):
+            raise  # the former says it all itself
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise BackendError(
             f"not enough memory for {what}: {memory_words(needed, device)} ({first}); free "

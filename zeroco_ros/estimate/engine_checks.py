@@ -6,6 +6,7 @@ from pathlib import Path
 
 from zeroco_ros.engine.bundle import Origin, read_manifest, sha256
 from zeroco_ros.engine.graph_backend import GraphBackend
+from zeroco_ros.engine.tensorrt_backend import TensorRTBackend
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.parity import Parity, check_backend
@@ -67,6 +68,8 @@ def check_parity(
         parity = check_backend(backend, weights=weights, head=head)
     except BackendError as error:
         raise EngineRefusedError(f"engine '{folder}' cannot be checked: {error}") from error
+    if isinstance(backend, TensorRTBackend):
+        backend.record_verdict(parity.passed, parity.faults)
     if not parity.passed:
         more = f" and {len(parity.faults) - 1} more" if len(parity.faults) > 1 else ""
         raise EngineRefusedError(

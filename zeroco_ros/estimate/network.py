@@ -17,8 +17,16 @@ from zeroco_ros.engine.available import (
     onnx_absence,
     tensorrt_absence,
 )
+from zeroco_ros.engine.device import DeviceMemoryError
 from zeroco_ros.engine.failures import enough_memory
+from zeroco_ros.engine.graph_backend import GraphBackend
 from zeroco_ros.engine.onnx_backend import OnnxBackend
+from zeroco_ros.engine.tensorrt_backend import (
+    BuildCancelled,
+    NotBuilt,
+    TensorRTBackend,
+    open_tensorrt,
+)
 from zeroco_ros.engine.torch_backend import (
     DEVICES,
     PRECISIONS,
@@ -28,7 +36,7 @@ from zeroco_ros.engine.torch_backend import (
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.estimate.config import FlowConfig, preset
 from zeroco_ros.estimate.engine_checks import EngineRefusedError, check_origin, check_parity
-from zeroco_ros.estimate.exported import OpenEngine, engine_of
+from zeroco_ros.estimate.engines import OpenEngine, engine_of
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.estimate.parity import Parity
 from zeroco_ros.weights import resolve
@@ -99,7 +107,8 @@ class RunningFlow:
     "fp16". model: the weights' file name; sha256: of it, in hex. engine: its folder, "" without
     one. reason: why this backend, in one phrase. parity: the gate's verdict, None where it was not
     asked. refused: why the engine that was given does not serve, "" where all is well.
-    license_note: set where the use of the weights is restricted.
+    license_note: set where the use of the weights is restricted. warnings: what does not stop
+    anything but should be known.
     """
 
     estimator: FlowEstimator
@@ -113,6 +122,7 @@ class RunningFlow:
     parity: Parity | None = None
     refused: str = ""
     license_note: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def facts(self) -> dict[str, str]:
@@ -149,12 +159,12 @@ def open_flow(
     config = preset(config) if isinstance(config, str) else config
     options = options or NetworkOptions()
     absent: list[str] = []
-    refused: list[str] = []
+    refused: list[tuple[str, str]] = []
     for name in _ORDER["torch" if options.engine is None else options.backend]:
         found = _attempt(name, config, options, progress, absent, refused)
         if found is not None:
             reason = f"{name}: {_why(name, options, absent, refused)}"
-            return replace(found, reason=reason, refused="; ".join(refused))
+            return replace(found, reason=reason, refused="; ".join(why for _, why in refused))
     raise AssertionError("the last backend is PyTorch, which serves or raises")
 
 
@@ -172,7 +182,7 @@ def _attempt(
     options: NetworkOptions,
     progress: Progress,
     absent: list[str],
-    refused: list[str],
+    refused: list[tuple[str, str]],
 ) -> RunningFlow | None:
     """One backend; None where the next one is to be tried, with the reason in one of the lists."""
     try:
@@ -187,7 +197,7 @@ def _attempt(
     except EngineRefusedError as error:
         if not options.fallback:
             raise
-        refused.append(str(error))
+        refused.append((name, str(error)))
     return None
 
 
@@ -222,7 +232,7 @@ def _open_engine(
     try:
         size = check_origin(folder, config, options.weights, _precision(config, options))
         with enough_memory(f"engine '{folder}'", size, "cpu"):
-            engine = _opened(name, folder, config, options)
+            engine = _opened(name, folder, config, options, progress)
             parity = None
             if options.check:
                 progress(f"comparing engine '{folder}' with PyTorch in float32")
@@ -241,6 +251,7 @@ def _open_engine(
         reason="",
         parity=parity,
         license_note=weights.license_note,
+        warnings=backend.warnings if isinstance(backend, TensorRTBackend) else (),
     )
 
 
@@ -253,31 +264,54 @@ def _require(name: str, options: NetworkOptions) -> None:
         raise _AbsentError(*absence)
 
 
-def _opened(name: str, folder: Path, config: FlowConfig, options: NetworkOptions) -> OpenEngine:
+def _opened(
+    name: str, folder: Path, config: FlowConfig, options: NetworkOptions, progress: Progress
+) -> OpenEngine:
     """The engine, running. Raises EngineRefusedError where its files are not what they should be,
     _AbsentError where there is none for this GPU, ConfigError for what no engine can do.
     """
-    if name == "tensorrt":
-        raise _AbsentError("native TensorRT is not implemented yet")
+    try:
+        if name == "tensorrt":
+            return engine_of(_in_tensorrt(folder, options, progress), config)
+        return engine_of(_in_onnxruntime(folder, options), config)
+    except (BuildCancelled, DeviceMemoryError):
+        raise
+    except BackendError as error:
+        text = str(error) if str(folder) in str(error) else f"engine '{folder}': {error}"
+        raise EngineRefusedError(text) from error
+
+
+def _in_onnxruntime(folder: Path, options: NetworkOptions) -> GraphBackend:
     try:
         provider = choose_provider(options.provider, options.device)
     except BackendError as error:
         raise _AbsentError(str(error)) from error
+    return OnnxBackend(folder, provider, options.threads)
+
+
+def _in_tensorrt(folder: Path, options: NetworkOptions, progress: Progress) -> GraphBackend:
     try:
-        return engine_of(OnnxBackend(folder, provider, options.threads), config)
-    except BackendError as error:
-        text = str(error) if str(folder) in str(error) else f"engine '{folder}': {error}"
-        raise EngineRefusedError(text) from error
+        return open_tensorrt(
+            folder,
+            allow_build=options.build,
+            progress=lambda step: progress(str(step)),
+            refused_ok=options.check,  # the gate is about to judge anew
+        )
+    except NotBuilt as error:
+        raise _AbsentError("it is not built for TensorRT on this GPU", str(error)) from error
 
 
 def _precision(config: FlowConfig, options: NetworkOptions) -> str:
     return config.precision if options.precision == "auto" else options.precision
 
 
-def _why(name: str, options: NetworkOptions, absent: list[str], refused: list[str]) -> str:
+def _why(
+    name: str, options: NetworkOptions, absent: list[str], refused: list[tuple[str, str]]
+) -> str:
     """Why this backend, in one phrase."""
     if refused:
-        return ", ".join(["the engine is refused", *absent])
+        names = " and ".join(name for name, _ in refused)
+        return ", ".join([f"the engine is refused in {names}", *absent])
     if options.backend == name:
         return "asked for"
     if options.engine is None:

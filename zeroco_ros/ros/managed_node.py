@@ -61,8 +61,8 @@ class ManagedNode(LifecycleNode):
     """See the module. Raises ConfigError when a parameter given at start is not allowed.
 
     A node names its TASK (diagnostics show it), its parameter TABLE, its COUNTERS with what they
-    count, and of those its ENDS: with temporal pairs `in` is their sum and what waits. It builds
-    its pipeline.
+    count, and of those its ENDS: with temporal pairs `in` is their sum and what waits; FACTS: what
+    else diagnostics show, with its meaning. It builds its pipeline.
 
     state: the lifecycle label. finished: shut down, nothing is left to spin for. loading: inside
     configure, where a signal may interrupt. stopping: set from outside when the process ends.
@@ -73,6 +73,7 @@ class ManagedNode(LifecycleNode):
     TABLE: ClassVar[ParameterTable]
     COUNTERS: ClassVar[Mapping[str, str]] = COUNTERS
     ENDS: ClassVar[tuple[str, ...]] = ENDS
+    FACTS: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, name: str, **options: Any) -> None:
         super().__init__(name, **options)
@@ -103,9 +104,12 @@ class ManagedNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, prepare the topics; FAILURE with one line that says what to do."""
         self._configure_error = self._gave_up = ""
-        self.get_logger().info(f"loading weights '{self.parameters.values['weights']}'")
         self.loading = True
+        if self.stopping:  # the signal came before it could interrupt
+            self.loading = False
+            return FAILURE
         try:
+            self.get_logger().info(f"loading weights '{self.parameters.values['weights']}'")
             self._pipeline = self.build_pipeline()
         except Exception as error:
             if not self.stopping:
@@ -116,8 +120,8 @@ class ManagedNode(LifecycleNode):
         self.state = "inactive"
         topics = ", ".join(self._pipeline.topics)
         self.get_logger().info(f"configured: {self._pipeline.model.summary}; input {topics}")
-        if self._pipeline.model.license_note:
-            self.get_logger().warning(self._pipeline.model.license_note)
+        for warning in self._pipeline.model.warnings:
+            self.get_logger().warning(warning)
         return super().on_configure(state)
 
     @_told
@@ -228,7 +232,7 @@ class ManagedNode(LifecycleNode):
                 waiting=pipeline.waiting if pipeline else 0,
                 model=pipeline.model.facts if pipeline else {},
                 complaints=pipeline.complaints() if pipeline else (),
-                facts=pipeline.facts() if pipeline else {},
+                facts={**dict.fromkeys(self.FACTS, ""), **(pipeline.facts() if pipeline else {})},
                 doing=self._doing,
                 gave_up=self._gave_up,
                 trouble=pipeline.model.trouble if pipeline else "",

@@ -85,9 +85,10 @@ class RunningModel(Generic[Estimator]):
         return f"{self._flow.backend} in {self._flow.precision}"
 
     @property
-    def license_note(self) -> str | None:
-        """Set where the use of the weights is restricted."""
-        return self._flow.license_note
+    def warnings(self) -> tuple[str, ...]:
+        """What the log should say beside the summary, such as a license."""
+        note = self._flow.license_note
+        return (*self._flow.warnings, *([note] if note else []))
 
     @property
     def facts(self) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -183,6 +184,16 @@ def status(diagnostics: Any) -> dict[str, str]:
     newest = diagnostics.messages[-1].status[0]
     level = {"level": str(newest.level[0]), "message": newest.message}
     return {**{pair.key: pair.value for pair in newest.values}, **level}
+
+
+def documented_keys(*tables: str) -> list[str]:
+    """Keys of these tables of docs/DIAGNOSTICS.md, in order."""
+    page = (ros_harness.ROOT / "docs" / "DIAGNOSTICS.md").read_text(encoding="utf-8")
+    keys: list[str] = []
+    for name in tables:
+        table = page.partition(f"<!-- table: {name} -->")[2].partition("<!-- end -->")[0]
+        keys += re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+    return keys
 
 
 def wait_status(probe: Any, diagnostics: Any, **expected: str) -> dict[str, str]:

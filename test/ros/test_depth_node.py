@@ -119,6 +119,20 @@ def test_diagnostics_tell_of_depth(stage: DepthStage) -> None:
     assert float(told["latency median (ms)"]) > 0
 
 
+def test_diagnostics_have_every_documented_key(stage: DepthStage) -> None:
+    """docs/DIAGNOSTICS.md against what the node says, in its order."""
+    (status,) = stage.diagnostics.messages[-1].status
+    counters = [k for k in scenes.documented_keys("counters") if k in scenes.DEPTH.counters]
+    assert set(counters) == set(scenes.DEPTH.counters)
+    after = scenes.documented_keys("model", "depth", "last")
+    assert [pair.key for pair in status.values] == [
+        *scenes.documented_keys("first"),
+        *counters,
+        *after,
+    ]
+    assert (status.name.endswith("depth_node: depth"), status.hardware_id) == (True, "cpu")
+
+
 def test_far_depth_is_cut_off_at_once(stage: DepthStage) -> None:
     middle = float(np.nanmedian(newest(stage, "depth")))
     frames = world("walk", FRAMES)

@@ -30,7 +30,14 @@ def stage(tiny_weights: Path) -> Iterator[SimpleNamespace]:
         scenes.connect(probe, node, camera)
         diagnostics = probe.collect(DiagnosticArray, "/diagnostics")
         scenes.wait_status(probe, diagnostics, **scenes.listened(*OUTPUTS))
-        yield SimpleNamespace(probe=probe, node=node, camera=camera, outputs=outputs, second=10)
+        yield SimpleNamespace(
+            probe=probe,
+            node=node,
+            camera=camera,
+            outputs=outputs,
+            second=10,
+            diagnostics=diagnostics,
+        )
     probe.close()
 
 
@@ -88,6 +95,21 @@ def test_values_are_in_their_ranges(fresh: SimpleNamespace) -> None:
     # What leaves the image on the left has been seen before; what enters on the right has not.
     gone = newest["occluded"][:, -1].mean(), newest["occluded"][24:-24, 24:-24].mean()
     assert gone[0] > gone[1]
+
+
+def test_diagnostics_have_every_documented_key(fresh: SimpleNamespace) -> None:
+    """docs/DIAGNOSTICS.md against what the node says, in its order."""
+    play(fresh, 2)
+    (status,) = fresh.diagnostics.wait_for(1)[-1].status
+    told = {pair.key: pair.value for pair in status.values}
+    counters = [k for k in scenes.documented_keys("counters") if k in scenes.FLOW.counters]
+    first, model, last = (scenes.documented_keys(name) for name in ("first", "model", "last"))
+    assert [pair.key for pair in status.values] == [*first, *counters, *model, *last]
+    assert set(counters) == set(scenes.FLOW.counters)
+    assert status.name == "flow_node: flow"
+    assert status.hardware_id == told["device"] == "cpu"
+    named = ("state", "backend", "precision", "model", "model sha256", "latency median (ms)")
+    assert all(told[name] for name in (*named, "latency 95 % (ms)", "input rate (Hz)"))
 
 
 @pytest.mark.fault(31, "a static camera: no motion", nodes="flow_node")

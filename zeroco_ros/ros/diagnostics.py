@@ -82,6 +82,9 @@ def _stream_reasons(condition: Condition, metrics: Metrics) -> list[Complaint]:
     if recent["failed"] or recent["non_finite"]:
         count = recent["failed"] + recent["non_finite"]
         reasons.append((ERROR, f"{count} results failed lately: {metrics.last_error}"))
+    if recent["faults"]:
+        text = f"{recent['faults']} unexpected errors lately"
+        reasons.append((ERROR, f"{text}: {metrics.last_error}"))
     if recent["refused"]:
         level = ERROR if recent["refused"] >= recent["in"] else WARN
         text = f"{recent['refused']} of {recent['in']} images refused lately"

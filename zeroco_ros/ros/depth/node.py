@@ -7,6 +7,7 @@ from typing import Any
 from zeroco_ros.ros.depth.counters import COUNTERS, ENDS
 from zeroco_ros.ros.depth.parameters import TABLE
 from zeroco_ros.ros.depth.pipeline import DepthPipeline
+from zeroco_ros.ros.diagnostics_table import DEPTH
 from zeroco_ros.ros.managed_node import ManagedNode
 
 
@@ -17,6 +18,7 @@ class DepthNode(ManagedNode):
     TABLE = TABLE
     COUNTERS = COUNTERS
     ENDS = ENDS
+    FACTS = DEPTH
 
     def __init__(self, name: str = "depth_node", **options: Any) -> None:
         super().__init__(name, **options)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
+from zeroco_ros.ros.flow.counters import COUNTERS, ENDS
 from zeroco_ros.ros.flow.parameters import TABLE
 from zeroco_ros.ros.flow.pipeline import FlowPipeline
 from zeroco_ros.ros.managed_node import ManagedNode
-from zeroco_ros.ros.metrics import COUNTERS, ENDS
 
 
 class FlowNode(ManagedNode):
@@ -16,11 +15,8 @@ class FlowNode(ManagedNode):
 
     TASK = "flow"
     TABLE = TABLE
-    COUNTERS: ClassVar[Mapping[str, str]] = {
-        **COUNTERS,
-        "unmatched": "with `pairing: synchronized`: images that have no partner, or none yet",
-    }
-    ENDS = (*ENDS, "started", "unmatched")
+    COUNTERS = COUNTERS
+    ENDS = ENDS
 
     def __init__(self, name: str = "flow_node", **options: Any) -> None:
         super().__init__(name, **options)

@@ -7,7 +7,8 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -80,16 +81,11 @@ def failed(job: Job, error: BaseException | str, sha256: str = "") -> Part:
 
 def bag_hash(path: Path) -> str:
     """Return the sha256 over the storage files of a bag. Raises BagError where there is none."""
-    total = hashlib.sha256()
     files = find_files(path).files
     try:
-        for file in files:
-            with file.open("rb") as stream:
-                while block := stream.read(_BLOCK):
-                    total.update(block)
+        return _sha256(files)
     except OSError as error:
         raise BagError(f"{path} cannot be read: {error.strerror or error}") from error
-    return total.hexdigest()
 
 
 def job_key(job: Job, sha256: str, weights: Mapping[str, str]) -> str:
@@ -127,14 +123,25 @@ def weights_hashes(values: Mapping[str, Values]) -> dict[str, str]:
             files |= {str(f.relative_to(engine)): f for f in engine.rglob("*") if f.is_file()}
     files |= {name: resolve(name) for name in names - {"preset", "none", "engine", "default"}}
     files["default"] = resolve("default")
-    return {name: _file_hash(path) for name, path in sorted(files.items())}
+    return {name: _sha256([path]) for name, path in sorted(files.items())}
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what computes."""
+    """Return the versions of what computes; zeroco_ros_code: a hash of the package's source."""
     found = {"zeroco_ros": __version__, "python": platform.python_version()}
+    found["zeroco_ros_code"] = _code_hash()
     found |= {name: _version(name) for name in _COMPUTING}
     return {name: version for name, version in found.items() if version}
+
+
+@cache
+def _code_hash() -> str:
+    """A working copy changes without its version: the first digits of the sha256 of its source."""
+    package = Path(__file__).resolve().parents[1]
+    total = hashlib.sha256()
+    for file in sorted(package.rglob("*.py")):
+        total.update(f"{file.relative_to(package)}\0".encode() + file.read_bytes())
+    return total.hexdigest()[:12]
 
 
 def _version(name: str) -> str:
@@ -179,13 +186,10 @@ def unique_names(paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def as_options(job: Job) -> dict[str, object]:
-    """Return the options of the replay itself, as the record shows them."""
-    chosen = asdict(job)
-    names = ("topic", "info", "poses", "rate", "keep")
-    return {**{name: chosen[name] for name in names}, "reference": list(job.reference)}
+def _sha256(files: Sequence[Path]) -> str:
+    total = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as stream:
+            while block := stream.read(_BLOCK):
+                total.update(block)
+    return total.hexdigest()

@@ -145,7 +145,7 @@ def _timing(parts: Sequence[Part], good: Sequence[Part], execution: Execution) -
     latency = float(np.mean(worked)) if worked else None
     return TimingRecord(
         schema=SCHEMA,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         engine=execution.engine,
         workers=execution.workers,
         wall_s=execution.wall_s,

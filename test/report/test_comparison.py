@@ -103,7 +103,7 @@ def test_bags_of_one_run_only_are_named() -> None:
 
 
 def test_the_interval_holds_the_mean_as_often_as_it_says() -> None:
-    """Of alike neighbors: an autoregressive series of which 95 % is asked."""
+    """Ask for 95 % of an autoregressive series, whose neighbors are alike."""
     random = np.random.default_rng(1)
     held = 0
     for _ in range(100):

@@ -182,7 +182,7 @@ def test_tables_and_figures_can_be_read_without_seeing(run_folder: Path) -> None
 
 
 def test_colors_have_contrast_in_light_and_dark() -> None:
-    """WCAG 2.1: 4.5 to 1 for text, 3 to 1 for what is drawn."""
+    """Hold the colors to WCAG 2.1: 4.5 to 1 for text, 3 to 1 for what is drawn."""
     for block in re.findall(r":root[^{]*\{([^}]*)\}", asset("style.css")):
         colors = dict(re.findall(r"--([a-z0-9-]+): (#[0-9a-f]{6})", block))
         for ground in ("page", "card"):

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _folder(text: str) -> Path:
-    """The run's folder; its metrics.json or report.html names it, too."""
+    """Return the run's folder; its metrics.json or report.html names it, too."""
     path = Path(text)
     return path.parent if path.is_file() and path.suffix in (".json", ".html") else path
 
@@ -108,7 +108,7 @@ def _two(
 
 
 def _names(folders: tuple[Path, Path]) -> tuple[str, str]:
-    """What the runs are called: the end of their paths from where these differ."""
+    """Name the runs by the end of their paths, from where these differ."""
     first, second = (folder.resolve() for folder in folders)
     if first == second or first.name != second.name:
         return first.name, second.name

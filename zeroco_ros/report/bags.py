@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from zeroco_ros.replay.record import BagRecord, ReplayRun
+from zeroco_ros.replay.record import BagRecord, Metric, ReplayRun, Values
 from zeroco_ros.report.document import section
 from zeroco_ros.report.markup import Markup, element
 from zeroco_ros.report.number_text import NONE, number, seconds
+from zeroco_ros.report.summary import headlines, pooled, values_by_bag
 from zeroco_ros.report.tables import Column, Row, table
+from zeroco_ros.report.tracks import catalog
 
 EVENTS = 200  # rows of the table of events
 
@@ -30,7 +32,45 @@ def bags_section(run: ReplayRun) -> Markup:
         if failed
         else ""
     )
-    return section("bags", "Bags", table("Bags of this run", heads, rows, stack=True), note=note)
+    return section(
+        "bags",
+        "Bags",
+        by_bag_table(run),
+        table("What was played", heads, rows, stack=True),
+        note=note,
+    )
+
+
+def by_bag_table(run: ReplayRun) -> Markup | None:
+    """Return the headline numbers of each bag, the worst of each marked; None for a single bag."""
+    metrics, values = catalog(run), values_by_bag(run)
+    if len(values) < 2:
+        return None
+    names = headlines(metrics, pooled(run))
+    worst = {name: _worst(metrics[name].better, name, values) for name in names}
+    rows: list[Row] = []
+    for bag, own in values.items():
+        cells: list[Markup | str] = [bag]
+        for name in names:
+            marked = worst[name] is not None and own.get(name) == worst[name]
+            text = number(own.get(name))
+            cells.append(element("span", f"\u25bc {text}", class_="bad-text") if marked else text)
+        rows.append(cells)
+    heads = [Column("Bag"), *(Column(_short(metrics[name]), "num") for name in names)]
+    caption = "Headline numbers by bag (\u25bc the worst)"
+    return table(caption, heads, rows, stack=True)
+
+
+def _short(metric: Metric) -> str:
+    return f"{metric.title} ({metric.unit})" if metric.unit not in ("", "ratio") else metric.title
+
+
+def _worst(better: str | None, name: str, values: dict[str, Values]) -> float | None:
+    """Return the worst value of a metric; None without a good side, or if all are the same."""
+    known = [value for own in values.values() if (value := own.get(name)) is not None]
+    if better is None or len(set(known)) < 2:
+        return None
+    return max(known) if better == "lower" else min(known)
 
 
 def _bag_row(bag: BagRecord) -> Row:

@@ -48,7 +48,7 @@ class Line:
 class Chart:
     """A drawing to be made: scales, lines, and marks as ready SVG below and above the lines.
 
-    alt: what the picture shows, for those who do not see it.
+    alt: what the picture shows, for those who do not see it. faint: many lines lie on each other.
     """
 
     alt: str
@@ -60,6 +60,7 @@ class Chart:
     y_title: str = ""
     x_labels: Sequence[str] | None = None
     shape: str = "wide"
+    faint: bool = False
     under: Sequence[Markup] = ()
     over: Sequence[Markup] = ()
     extra: dict[str, Any] = field(default_factory=dict)
@@ -90,7 +91,7 @@ class Chart:
             _x_labels(self),
             element("div", self.x_title, class_="xtitle") if self.x_title else None,
             _data(self),
-            class_=f"plot {self.shape}",
+            class_=f"plot {self.shape} faint" if self.faint else f"plot {self.shape}",
         )
 
 
@@ -164,7 +165,7 @@ def _x_labels(chart: Chart) -> Markup:
 
 
 def _data(chart: Chart) -> Markup | None:
-    """The values of the lines for the script."""
+    """Return the values of the lines for the script."""
     told = [line for line in chart.lines if line.told]
     if not told:
         return None
@@ -223,7 +224,7 @@ def _share(part: float) -> str:
 
 
 def _short(value: float | None) -> float | int | None:
-    """Five significant digits; whole numbers as they are."""
+    """Return five significant digits; whole numbers as they are."""
     if value is None or isinstance(value, int):
         return value
     rounded = float(f"{value:.5g}")

@@ -201,7 +201,7 @@ def _settings(a: ReplayRun, b: ReplayRun) -> list[Setting]:
 
 
 def _facts(run: ReplayRun) -> dict[str, str]:
-    """Everything that may explain a difference, by dotted name."""
+    """Return everything that may explain a difference, by dotted name."""
     found = run.metrics
     everything = {
         **found.config,

@@ -139,7 +139,7 @@ def _curves(runs: tuple[ReplayRun, ReplayRun], comparison: Comparison) -> Markup
 def _lines(
     runs: tuple[ReplayRun, ReplayRun], pairs: Sequence[BagPair], name: str
 ) -> tuple[list[Line], list[Line]]:
-    """The values of both runs, and their differences."""
+    """Return the values of both runs, and their differences."""
     budget = max(SHORTEST, POINTS // (3 * len(pairs)))
     upper: list[Line] = []
     lower: list[Line] = []
@@ -173,7 +173,7 @@ def _overlay(metric: Metric, upper: Sequence[Line], lower: Sequence[Line], span:
 def _stacked(
     metric: Metric, upper: Sequence[Line], lower: Sequence[Line], known: list[float], span: Scale
 ) -> tuple[Chart, Chart]:
-    """Both runs above, their difference below, on the same axis of time."""
+    """Return both runs, and below their difference, on the same axis of time."""
     unit = "" if metric.unit == "ratio" else metric.unit
     steps = [value for line in lower for value in line.y if value is not None] or [0.0]
     most = max(abs(value) for value in steps) or 1.0

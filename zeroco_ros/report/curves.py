@@ -131,6 +131,7 @@ def _tracks(run: ReplayRun, bags: Sequence[BagRecord], name: str) -> list[Track]
 
 def states_figure(bags: Sequence[BagRecord], span: Scale) -> Markup | None:
     """Return a strip for each bag that shows what came of each frame, with the events on it."""
+    note = f"The first {ROWS} of {len(bags)} bags." if len(bags) > ROWS else ""
     bags = bags[:ROWS]
     present = [one for one in STATES if any(one in bag.frames.state for bag in bags)]
     happened = any(bag.events for bag in bags)
@@ -150,7 +151,7 @@ def states_figure(bags: Sequence[BagRecord], span: Scale) -> Markup | None:
         span,
         height,
         lines,
-        shape="low" if len(bags) > 1 else "strip",
+        shape="strip" if len(bags) == 1 else "low" if len(bags) < 6 else "half",
         under=bars,
         over=rings,
         x_labels=second_labels(span),
@@ -160,11 +161,11 @@ def states_figure(bags: Sequence[BagRecord], span: Scale) -> Markup | None:
     entries = [(f"state-{one}", f"{STATES[one]} ({_count(bags, one)})") for one in present]
     if happened:
         entries.append(("bad-mark", "event, see Faults and counters"))
-    return figure("State", "frames", "", legend(entries), drawn)
+    return figure("State", "frames", note, legend(entries), drawn)
 
 
 def _bars(chart: Chart, bag: BagRecord, row: int) -> list[Markup]:
-    """Bars over frames of the same state; a bar ends where the next frame begins."""
+    """Return bars over frames of the same state; a bar ends where the next frame begins."""
     stamps, start, bars = bag.frames.stamp, _start(bag), []
     first = 0
     for state, frames in groupby(bag.frames.state):

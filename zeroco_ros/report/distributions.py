@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from zeroco_ros.replay.record import Histogram, Metric, ReplayRun
 from zeroco_ros.report.axes import Scale, linear
@@ -40,46 +41,50 @@ def histogram_figure(name: str, histogram: Histogram, metric: Metric | None) -> 
     """Return one histogram. The bars of a confidence have the colors it has in pictures."""
     total = sum(histogram.counts)
     shares = [100 * count / total for count in histogram.counts]
-    size = len(shares)
     unit = metric.unit if metric is not None and metric.unit != "ratio" else ""
-    marks = _marks(histogram)
-    span = Scale(0.0, float(size), tuple(place for place, _ in marks))
-    height = linear(0.0, max(shares), 3)
-    chart = Chart("", span, height)
-    colored = "confidence" in name and not histogram.log
-    bars = [
-        bar(
-            chart,
-            index + 0.06,
-            index + 0.94,
-            share,
-            f"v{_level(index, size)}" if colored else "bars",
-        )
-        for index, share in enumerate(shares)
-    ]
-    texts = [
-        f"{number(low)} to {number(high)} {unit}".rstrip() + f": {number(share)} % of the pixels"
-        for low, high, share in zip(histogram.edges, histogram.edges[1:], shares, strict=False)
-    ]
-    told = Line(
-        name, 0, [index + 0.5 for index in range(size)], list(shares), texts=texts, drawn=False
-    )
     title = metric.title if metric is not None else name.replace("_", " ").capitalize()
+    half = f"{_median(histogram)} {unit}".rstrip()
+    marks = _marks(histogram)
+    span = Scale(0.0, float(len(shares)), tuple(place for place, _ in marks))
+    height = linear(0.0, max(shares), 3)
     drawn = Chart(
-        f"Histogram of {title}, {total} pixels; half of them below {_median(histogram)} {unit}.",
+        f"Histogram of {title}, {total} pixels; half of them below {half}.",
         span,
         height,
-        [told],
+        [_told(name, histogram, shares, unit)],
         shape="half",
-        under=bars,
+        under=_bars(Chart("", span, height), shares, "confidence" in name and not histogram.log),
         y_title="% of the pixels",
         x_title=" ".join(
             word for word in (unit, "(logarithmic)" if histogram.log else "") if word
         ),
         x_labels=ticks([value for _, value in marks]),
     )
-    text = f"Half of the pixels lie below {_median(histogram)} {unit}".rstrip() + "."
-    return figure(title, aside(metric) if metric is not None else "", text, drawn)
+    small = aside(metric) if metric is not None else ""
+    return figure(title, small, f"Half of the pixels lie below {half}.", drawn)
+
+
+def _bars(chart: Chart, shares: list[float], colored: bool) -> list[Markup]:
+    size = len(shares)
+    return [
+        bar(
+            chart,
+            index + 0.06,
+            index + 0.94,
+            share,
+            f"v{min(10 * index // size, 9)}" if colored else "bars",
+        )
+        for index, share in enumerate(shares)
+    ]
+
+
+def _told(name: str, histogram: Histogram, shares: list[float], unit: str) -> Line:
+    texts = [
+        f"{number(low)} to {number(high)} {unit}".rstrip() + f": {number(share)} % of the pixels"
+        for (low, high), share in zip(pairwise(histogram.edges), shares, strict=True)
+    ]
+    middles = [index + 0.5 for index in range(len(shares))]
+    return Line(name, 0, middles, list(shares), texts=texts, drawn=False)
 
 
 def _marks(histogram: Histogram) -> list[tuple[float, float]]:
@@ -96,10 +101,6 @@ def _marks(histogram: Histogram) -> list[tuple[float, float]]:
             ]
     stride = max(1, round(last / 5))
     return [(float(index), edges[index]) for index in range(0, last + 1, stride)]
-
-
-def _level(index: int, size: int) -> int:
-    return min(10 * index // size, 9)
 
 
 def _median(histogram: Histogram) -> str:

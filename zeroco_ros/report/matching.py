@@ -34,7 +34,7 @@ class Matching:
 
     @property
     def same(self) -> bool:
-        """Whether both runs are of exactly the same frames."""
+        """Tell whether both runs are of exactly the same frames."""
         return self.frames == self.frames_a == self.frames_b
 
 
@@ -71,7 +71,7 @@ def _key(bag: BagRecord) -> str:
 
 
 def _rows(a: Sequence[int], b: Sequence[int]) -> list[tuple[int, int]]:
-    """Rows of equal stamps; of a stamp that comes several times the first with the first."""
+    """Return rows of equal stamps; of a stamp that comes again the first with the first."""
     places: dict[int, list[int]] = defaultdict(list)
     for row in range(len(b) - 1, -1, -1):
         places[b[row]].append(row)

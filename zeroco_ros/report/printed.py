@@ -126,7 +126,7 @@ def _unit(unit: str) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]], numeric: Sequence[int]) -> list[str]:
-    """Columns of equal width; those in `numeric` to the right."""
+    """Return columns of equal width; those in `numeric` to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(

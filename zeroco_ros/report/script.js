@@ -156,6 +156,7 @@
   for (const button of picks) {
     button.addEventListener("click", () => {
       only = Number(button.dataset.pick);
+      root.classList.toggle("picked", only >= 0);
       for (const one of picks) one.setAttribute("aria-pressed", String(one === button));
       for (const node of document.querySelectorAll("[data-group]")) {
         node.classList.toggle("hidden", only >= 0 && Number(node.dataset.group) !== only);

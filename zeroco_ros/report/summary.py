@@ -53,6 +53,12 @@ def pooled(run: ReplayRun) -> Values:
     return {**run.metrics.summary, **(run.timing.summary if run.timing else {})}
 
 
+def values_by_bag(run: ReplayRun) -> dict[str, Values]:
+    """Return the values of each bag by its name, those of timing.json included."""
+    times = {one.name: one.summary for one in run.timing.bags} if run.timing else {}
+    return {bag.name: {**bag.summary, **times.get(bag.name, {})} for bag in run.ok}
+
+
 def headlines(metrics: dict[str, Metric], values: Values) -> list[str]:
     """Return the names of the metrics shown large: HEADLINES that are known, else any that are."""
     known = [name for name in metrics if values.get(name) is not None]
@@ -95,7 +101,7 @@ def metrics_table(run: ReplayRun, metrics: dict[str, Metric], values: Values) ->
     elif not single:
         heads += [Column(bag.name, "num") for bag in bags]
     heads += [Column("Unit"), Column("What it is", "long")]
-    of_bags = [_bag_values(run, number_) for number_ in range(len(bags))]
+    of_bags = list(values_by_bag(run).values())
     rows: list[Row | Group] = []
     group = None
     for name, metric in metrics.items():
@@ -110,12 +116,6 @@ def metrics_table(run: ReplayRun, metrics: dict[str, Metric], values: Values) ->
             row += [number(one) for one in own]
         rows.append([*row, unit_cell(metric), sentence(metric.meaning)])
     return table("All metrics", heads, rows, stack=True)
-
-
-def _bag_values(run: ReplayRun, index: int) -> Values:
-    bag = list(run.ok)[index]
-    timings = {one.name: one.summary for one in run.timing.bags} if run.timing else {}
-    return {**bag.summary, **timings.get(bag.name, {})}
 
 
 def unit_cell(metric: Metric) -> Markup:

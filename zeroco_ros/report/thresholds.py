@@ -15,7 +15,7 @@ from zeroco_ros.errors import ConfigError
 from zeroco_ros.replay.record import Metric, ReplayRun, Values
 from zeroco_ros.report.matching import Matching, match_runs
 from zeroco_ros.report.number_text import number, percent, signed
-from zeroco_ros.report.summary import pooled
+from zeroco_ros.report.summary import pooled, values_by_bag
 from zeroco_ros.report.tracks import catalog
 
 SINGLE = ("max", "min")
@@ -167,13 +167,13 @@ def _unknown(name: str, known: Mapping[str, Metric]) -> str:
 def _scopes(
     run: ReplayRun, before: ReplayRun | None, matching: Matching | None
 ) -> dict[str, tuple[Values, Values]]:
-    """The values of all bags ("") and of each one, after and before."""
+    """Return the values of all bags ("") and of each one, after and before."""
     scopes: dict[str, tuple[Values, Values]] = {
         "": (_all_values(run, matching), _all_values(before, matching) if before else {})
     }
     partners = {pair.b.name: pair.a.name for pair in matching.pairs} if matching else {}
-    of_bags = bag_values(before) if before is not None else {}
-    for name, values in bag_values(run).items():
+    of_bags = values_by_bag(before) if before is not None else {}
+    for name, values in values_by_bag(run).items():
         scopes[name] = (values, of_bags.get(partners.get(name, ""), {}))
     return scopes
 
@@ -191,12 +191,6 @@ def _all_values(run: ReplayRun, matching: Matching | None) -> Values:
     return values
 
 
-def bag_values(run: ReplayRun) -> dict[str, Values]:
-    """Return the values of each bag by its name, those of timing.json included."""
-    times = {one.name: one.summary for one in run.timing.bags} if run.timing else {}
-    return {bag.name: {**bag.summary, **times.get(bag.name, {})} for bag in run.ok}
-
-
 def _judge(rule: Rule, bag: str, after: Values, before: Values) -> Finding:
     value = _tested(rule.kind, after.get(rule.metric), before.get(rule.metric))
     where = f" of {bag}" if bag else ""
@@ -209,7 +203,7 @@ def _judge(rule: Rule, bag: str, after: Values, before: Values) -> Finding:
 
 
 def _tested(kind: str, after: float | None, before: float | None) -> float | None:
-    """The number that is held against the limit: a value, or how far it went the wrong way."""
+    """Return what is held against the limit: a value, or how far it went the wrong way."""
     if after is None or (kind in PAIR and before is None):
         return None
     if kind in SINGLE or before is None:

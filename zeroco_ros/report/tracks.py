@@ -111,6 +111,7 @@ def curve(metric: Metric, tracks: Sequence[Track], span: Scale, note: str = "") 
         over=rings,
         x_title="seconds since the first frame",
         x_labels=second_labels(span),
+        faint=len(tracks) > SLOTS,
         extra={"time": 1},
     )
     text = f"{sentence(metric.meaning)} {note}".strip()
@@ -138,7 +139,7 @@ def _lines(track: Track, rows: Sequence[int]) -> list[Line]:
 
 
 def _band(chart: Chart, track: Track, rows: Sequence[int]) -> Markup:
-    """The area between both sides of a band, in one piece for each stretch without a gap."""
+    """Return the area between both sides of a band, in a piece for each stretch without a gap."""
     low, high = track.band or ([], [])
     pieces: list[str] = []
     stretch: list[tuple[float, float, float]] = []

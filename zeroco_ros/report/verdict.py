@@ -11,6 +11,8 @@ from zeroco_ros.report.markup import Markup, element
 from zeroco_ros.report.number_text import percent
 from zeroco_ros.report.thresholds import Finding
 
+REASONS = 8  # lines that are shown at once
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -26,10 +28,13 @@ class Verdict:
     def markup(self) -> Markup:
         """Return the verdict as a box."""
         lines = [element("li", one) for one in self.reasons]
+        shown, more = lines[:REASONS], lines[REASONS:]
+        rest = element("details", element("summary", f"{len(more)} more"), element("ul", more))
         return element(
             "div",
             element("strong", self.title),
-            element("ul", lines) if lines else None,
+            element("ul", shown) if shown else None,
+            rest if more else None,
             class_=f"verdict {self.level}".rstrip(),
             role="status",
         )

@@ -45,7 +45,7 @@ def worst_section(folder: Path, run: ReplayRun) -> Markup | None:
 
 
 def _pictures(run: ReplayRun, metrics: dict[str, Metric]) -> list[Shown]:
-    """In turns: the worst frame of each metric, then the second ones; a picture comes once."""
+    """Return the worst frame of each metric, then the second ones; a picture comes once."""
     places = {name: place for place, name in enumerate(metrics)}
     turns: dict[tuple[int, str], int] = {}
     ranked = []

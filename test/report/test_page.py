@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from collections import Counter
 from dataclasses import replace
@@ -227,6 +228,20 @@ def test_a_run_without_timing_reference_or_frames_has_a_page(tmp_path: Path) -> 
         "faults",
         "configuration",
     }
+
+
+def test_columns_that_do_not_fit_and_numbers_that_are_none_are_left_out(tmp_path: Path) -> None:
+    run = make_run(bags=("only",))
+    run.metrics.bags[0].frames.values["epe"][5] = math.inf
+    run.timing.bags[0].columns["latency_ms"].append(1.0)
+    folder = write_run(tmp_path / "run", run)
+    text = (folder / "metrics.json").read_text(encoding="utf-8")
+    column = run.metrics.bags[0].frames.values["flow_coverage"][7]
+    assert repr(column) in text
+    (folder / "metrics.json").write_text(text.replace(repr(column), "NaN"), encoding="utf-8")
+    drawn = {figure.all("h3")[0].text for figure in _page(folder).all("figure")}
+    assert "Coverage of flow" in drawn
+    assert "Latency" not in drawn
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:

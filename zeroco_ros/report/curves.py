@@ -55,7 +55,10 @@ def curves_section(run: ReplayRun) -> Markup | None:
         return None
     span = time_axis([bag.frames.stamp[-1] - _start(bag) for bag in bags])
     figures = {}
+    banded = len(bags) <= BANDS
     for name, metric in catalog(run).items():
+        if banded and name.endswith(("_p10", "_p90")) and name[:-4] in run.metrics.metrics:
+            continue  # these are the sides of its band
         tracks = _tracks(run, bags, name)
         if any(value is not None for track in tracks for value in track.values):
             figures[name] = curve(metric, tracks, span, _note(tracks))

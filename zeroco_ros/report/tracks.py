@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -51,17 +52,19 @@ def slot(number: int) -> int:
 
 
 def columns(run: ReplayRun, bag: BagRecord) -> dict[str, Column]:
-    """Return the values per frame of a bag, those of timing.json included where they fit."""
+    """Return the values per frame of a bag, those of timing.json included.
+
+    A column that has not as many rows as there are frames is of another run and left out.
+    """
     found = dict(bag.frames.values)
     for timing in run.timing.bags if run.timing else ():
         if timing.name == bag.name:
-            fitting_ones = {
-                name: column
-                for name, column in timing.columns.items()
-                if len(column) == len(bag.frames.stamp)
-            }
-            found.update(fitting_ones)
-    return found
+            found.update(timing.columns)
+    return {
+        name: [one if one is not None and math.isfinite(one) else None for one in column]
+        for name, column in found.items()
+        if len(column) == len(bag.frames.stamp)
+    }
 
 
 def catalog(run: ReplayRun) -> dict[str, Metric]:

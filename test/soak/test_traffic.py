@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+from zeroco_ros.soak.acts import ACTS, BROKEN
 from zeroco_ros.soak.pictures import ENCODINGS, LOOKS, Painter, laid_out
-from zeroco_ros.soak.steps import Audience, Picture, Setting, Settle, Step, Transition
+from zeroco_ros.soak.steps import SECOND, Audience, Picture, Setting, Settle, Step, Transition
 from zeroco_ros.soak.subject import SUBJECTS, Subject
-from zeroco_ros.soak.traffic import ACTS, BROKEN, SECOND, Traffic
+from zeroco_ros.soak.traffic import Traffic
 from zeroco_ros.stream.pairing import LATE_NS
 
 NODES = pytest.mark.parametrize("subject", SUBJECTS.values(), ids=SUBJECTS)

@@ -73,7 +73,7 @@ def test_values_that_must_not_be_are_seen(output: str, value: float, fine: bool)
 
 
 def books(sent: int, broken: int = 0) -> Books:
-    account = Books(FLOW, ENDS)
+    account = Books(FLOW, ("in", *ENDS), ENDS)
     for number in range(sent):
         account.sent(picture(number, number, broken="float" if number < broken else ""))
     return account
@@ -122,7 +122,7 @@ def test_counters_that_cannot_be_are_seen_at_once(
 
 
 def test_depth_may_hold_images_that_wait_for_their_pose() -> None:
-    account = Books(DEPTH, ENDS)
+    account = Books(DEPTH, ("in", *ENDS), ENDS)
     for number in range(40):
         account.sent(picture(number, number))
     assert account.faults(counts(34), queue=1) == []

@@ -10,9 +10,8 @@ import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 
 from zeroco_ros.soak.pictures import Painter, laid_out
-from zeroco_ros.soak.steps import Picture
+from zeroco_ros.soak.steps import SECOND, Picture
 
-NANOSECONDS = 1_000_000_000
 HUGE = 2**32 - 1
 
 
@@ -29,7 +28,7 @@ def _float(message: Image) -> None:
     _set(encoding="32FC1", step=4 * message.width, data=_bytes(values))(message)
 
 
-# What is done to a good message, by the names in `traffic.BROKEN`.
+# What is done to a good message, by the names in `acts.BROKEN`.
 BREAK: Mapping[str, Callable[[Image], None]] = {
     "encoding": _set(encoding="rgb16"),
     "no encoding": _set(encoding=""),
@@ -48,7 +47,7 @@ def image(picture: Picture, painter: Painter) -> Image:
     """Return the message of a picture."""
     pixels = laid_out(painter.paint(picture.number, picture.size, picture.look), picture.encoding)
     message = Image(height=picture.size[0], width=picture.size[1], encoding=picture.encoding)
-    message.header.stamp.sec, message.header.stamp.nanosec = divmod(picture.stamp, NANOSECONDS)
+    message.header.stamp.sec, message.header.stamp.nanosec = divmod(picture.stamp, SECOND)
     message.header.frame_id = picture.frame_id
     message.step = pixels[0].nbytes
     message.data = _bytes(pixels)

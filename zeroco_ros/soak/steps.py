@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+SECOND = 1_000_000_000
+
 
 @dataclass(frozen=True)
 class Picture:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -94,11 +94,13 @@ def _value_faults(output: str, pixels: Array) -> list[str]:
 class Books:
     """Checks the counters of diagnostics against each other and against what was sent.
 
-    expected: images sent while the node listened. refused: those of them that are broken.
+    counters: their names; ends: those of them in one of which every image ends. expected: images
+    sent while the node listened. refused: those of them that are broken.
     """
 
-    def __init__(self, subject: Subject, ends: Sequence[str]) -> None:
-        self._subject = subject
+    def __init__(self, subject: Subject, counters: Iterable[str], ends: Iterable[str]) -> None:
+        self.subject = subject
+        self.counters = tuple(counters)
         self._ends = tuple(ends)
         self._before: Mapping[str, int] = {}
         self.expected = self.refused = 0
@@ -117,7 +119,7 @@ class Books:
         ]
         self._before = dict(counts)
         open_ = counts["in"] - self.ended(counts)
-        if not 0 <= open_ <= self._subject.held:
+        if not 0 <= open_ <= self.subject.held:
             found.append(f"{open_} images are unaccounted for: {self.told(counts)}")
         if counts["in"] > self.expected:
             found.append(f"{counts['in']} images counted, {self.expected} sent")

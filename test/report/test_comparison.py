@@ -11,9 +11,11 @@ from html_reader import read_page
 from run_fixture import PERIOD, make_run, renamed
 
 from zeroco_ros.replay.record import Frames, ReplayRun
+from zeroco_ros.report import compare
 from zeroco_ros.report.comparison import Change, Comparison, compare_runs, mean_interval
 from zeroco_ros.report.comparison_page import comparison_page, write_comparison
 from zeroco_ros.report.matching import match_runs
+from zeroco_ros.report.outcome import run_names
 
 
 def _by_name(comparison: Comparison) -> dict[str, Change]:
@@ -157,3 +159,21 @@ def test_runs_without_a_common_frame_have_a_page() -> None:
     comparison = compare_runs(runs[0], far)
     page = read_page(comparison_page((runs[0], far), ("a", "b"), comparison))
     assert "no frame in common" in page.all("div", "verdict")[0].text
+
+
+def test_folders_are_compared_in_one_call(
+    tmp_path: Path, run_folder: Path, worse_folder: Path
+) -> None:
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("epe: {max_increase: 0.05}")
+    page = tmp_path / "page.html"
+    assert not compare(run_folder, worse_folder, limits, out=page).passed
+    assert "before \u2192 after" in read_page(page.read_text("utf-8")).all("h1")[0].text
+    assert compare(worse_folder, run_folder, limits).passed
+    assert compare(run_folder, run_folder).findings is None
+
+
+def test_runs_are_named_by_where_their_paths_differ() -> None:
+    assert run_names(Path("/a/before"), Path("/a/after")) == ("before", "after")
+    assert run_names(Path("/x/old/run"), Path("/x/new/run")) == ("old/run", "new/run")
+    assert run_names(Path("/a/run"), Path("/a/run")) == ("run", "run")

@@ -7,13 +7,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zeroco_ros.errors import ConfigError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zeroco_ros.replay.record import ReplayRun
-    from zeroco_ros.report.thresholds import Finding, Rule
+    from zeroco_ros.report.thresholds import Finding
 
 HELP = "the HTML report of a replay, two replays compared, thresholds for a team's CI"
 DESCRIPTION = """\
@@ -46,21 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Read everything, compare and check, then write the page and print."""
-    from zeroco_ros.media.atomic import ensure_writable
-    from zeroco_ros.replay.record import ReplayRun
-    from zeroco_ros.report.thresholds import read_thresholds
-
-    folder = _folder(args.run_folder)
-    other = None if args.other_folder is None else _folder(args.other_folder)
-    first = ReplayRun.load(folder)
-    second = None if other is None else ReplayRun.load(other)
-    rules = None if args.thresholds is None else read_thresholds(args.thresholds)
-    page = "report.html" if other is None else "compare.html"
-    out = Path(args.out) if args.out is not None else (other or folder) / page
-    ensure_writable(out)
-    if second is None or other is None:
-        return _one(folder, first, rules, out, args.json)
-    return _two((folder, other), (first, second), rules, out, args.json)
+    first = _folder(args.run_folder)
+    if args.other_folder is None:
+        return _one(args, first)
+    return _two(args, first, _folder(args.other_folder))
 
 
 def _folder(text: str) -> Path:
@@ -69,55 +55,39 @@ def _folder(text: str) -> Path:
     return path.parent if path.is_file() and path.suffix in (".json", ".html") else path
 
 
-def _one(
-    folder: Path, run: ReplayRun, rules: Sequence[Rule] | None, out: Path, as_json: bool
-) -> int:
+def _one(args: argparse.Namespace, folder: Path) -> int:
+    from zeroco_ros.media.atomic import ensure_writable
+    from zeroco_ros.replay.record import ReplayRun
     from zeroco_ros.report import printed, write_report
-    from zeroco_ros.report.thresholds import check_thresholds
+    from zeroco_ros.report.page import REPORT
+    from zeroco_ros.report.thresholds import check_thresholds, read_thresholds
 
-    findings = None if rules is None else check_thresholds(rules, run)
+    replay = ReplayRun.load(folder)
+    rules = None if args.thresholds is None else read_thresholds(args.thresholds)
+    findings = None if rules is None else check_thresholds(rules, replay)
+    out = folder / REPORT if args.out is None else Path(args.out)
+    ensure_writable(out)
     write_report(folder, findings, out=out)
-    if as_json:
-        _print_json({"run": str(folder), **printed.run_json(run)}, findings, out)
+    if args.json:
+        _print_json({"run": str(folder), **printed.run_json(replay)}, findings, out)
     else:
-        _print_lines(printed.run_lines(run), findings, out)
-    return _code(findings)
+        _print_lines(printed.run_lines(replay), findings, out)
+    return 0 if findings is None or all(one.passed for one in findings) else 1
 
 
-def _two(
-    folders: tuple[Path, Path],
-    runs: tuple[ReplayRun, ReplayRun],
-    rules: Sequence[Rule] | None,
-    out: Path,
-    as_json: bool,
-) -> int:
-    from zeroco_ros.report import printed
-    from zeroco_ros.report.comparison import compare_runs
-    from zeroco_ros.report.comparison_page import write_comparison
-    from zeroco_ros.report.thresholds import check_thresholds
+def _two(args: argparse.Namespace, before: Path, after: Path) -> int:
+    from zeroco_ros.report import compare, printed
+    from zeroco_ros.report.outcome import COMPARISON
 
-    findings = None if rules is None else check_thresholds(rules, runs[1], runs[0])
-    comparison = compare_runs(*runs)
-    write_comparison(out, runs, _names(folders), comparison, findings)
-    if as_json:
-        head = {"a": str(folders[0]), "b": str(folders[1])}
-        _print_json({**head, **printed.comparison_json(comparison)}, findings, out)
+    out = after / COMPARISON if args.out is None else Path(args.out)
+    outcome = compare(before, after, args.thresholds, out=out)
+    if args.json:
+        head = {"a": str(before), "b": str(after)}
+        values = {**head, **printed.comparison_json(outcome.comparison)}
+        _print_json(values, outcome.findings, out)
     else:
-        _print_lines(printed.comparison_lines(comparison), findings, out)
-    return _code(findings)
-
-
-def _names(folders: tuple[Path, Path]) -> tuple[str, str]:
-    """Name the runs by the end of their paths, from where these differ."""
-    first, second = (folder.resolve() for folder in folders)
-    if first == second or first.name != second.name:
-        return first.name, second.name
-    parts = range(2, min(len(first.parts), len(second.parts)) + 1)
-    for count in parts:
-        names = ["/".join(one.parts[-count:]) for one in (first, second)]
-        if first.parts[-count] != second.parts[-count]:
-            return names[0], names[1]
-    raise ConfigError(f"{folders[0]} and {folders[1]} are the same run")
+        _print_lines(printed.comparison_lines(outcome.comparison), outcome.findings, out)
+    return 0 if outcome.passed else 1
 
 
 def _print_lines(lines: list[str], findings: Sequence[Finding] | None, out: Path) -> None:
@@ -135,7 +105,3 @@ def _print_json(values: dict[str, object], findings: Sequence[Finding] | None, o
     checked = {} if findings is None else {"thresholds": findings_json(findings)}
     everything = {"schema": SCHEMA, **values, **checked, "page": str(out)}
     print(json.dumps(everything, indent=1, allow_nan=False))
-
-
-def _code(findings: Sequence[Finding] | None) -> int:
-    return 0 if findings is None or all(one.passed for one in findings) else 1

@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from zeroco_ros.croco.model import CroCo
-from zeroco_ros.engine.torch_backend import TorchBackend, resolve_device, resolve_precision
+from zeroco_ros.croco.model import CroCo, Encoding
+from zeroco_ros.engine.layers import Int8Linear, computes_int8
+from zeroco_ros.engine.torch_backend import (
+    TorchBackend,
+    pair_volumes,
+    resolve_device,
+    resolve_precision,
+)
 from zeroco_ros.errors import BackendError, ConfigError
 
 
@@ -37,9 +43,9 @@ def test_precision_names(monkeypatch: pytest.MonkeyPatch):
     assert resolve_precision("fp32", "cuda") == "fp32"
     with pytest.raises(ConfigError, match="'fp16' on a CPU"):
         resolve_precision("fp16", "cpu")
-    with pytest.raises(ConfigError, match="auto, fp32, bf16, fp16"):
-        resolve_precision("int8", "cpu")
-    has = "zeroco_ros.engine.torch_backend._cpu_computes_bf16"
+    with pytest.raises(ConfigError, match="auto, fp32, bf16, fp16, int8"):
+        resolve_precision("int4", "cpu")
+    has = "zeroco_ros.engine.torch_backend.computes_bf16"
     monkeypatch.setattr(has, lambda: True)
     assert resolve_precision("auto", "cpu") == "bf16"
     monkeypatch.setattr(has, lambda: False)
@@ -77,3 +83,79 @@ def test_threads_are_set(model: CroCo):
         assert torch.get_num_threads() == before + 1
     finally:
         torch.set_num_threads(before)
+
+
+def test_the_network_given_is_left_alone(model: CroCo):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    backend = TorchBackend(model, "cpu", "bf16")
+    backend.encode(images())
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert backend.model is not model
+    assert backend.model.enc_norm.weight.dtype == torch.float32
+
+
+@pytest.mark.skipif(not computes_int8(), reason="this CPU has no int8 products")
+def test_int8_stays_close_to_fp32_and_leaves_the_descriptors_alone(model: CroCo):
+    exact, fast = TorchBackend(model, "cpu", "fp32"), TorchBackend(model, "cpu", "int8")
+    assert fast.precision == "int8"
+    block = fast.model.dec_blocks[1]
+    assert isinstance(block.mlp.fc1, Int8Linear) and isinstance(block.attn.qkv, Int8Linear)
+    assert not isinstance(block.cross_attn.projq, Int8Linear)
+    assert not any(isinstance(part, Int8Linear) for part in fast.model.enc_blocks.modules())
+    grid = ((2, 4), (2, 4))
+    volumes = []
+    for backend in (exact, fast):
+        frames = backend.encode(images(2)), backend.encode(images(2).flip(3))
+        volumes.append(backend.volumes(*frames, grid, register_fix=False)[0])
+    difference = (volumes[1] - volumes[0]).std() / volumes[0].std()
+    assert 0 < difference < 0.05
+
+
+def test_int8_needs_a_cpu_that_has_it(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(ConfigError, match="'int8' is for CPUs"):
+        resolve_precision("int8", "cuda")
+    monkeypatch.setattr("zeroco_ros.engine.torch_backend.computes_int8", lambda: False)
+    with pytest.raises(ConfigError, match="no instructions for it"):
+        resolve_precision("int8", "cpu")
+
+
+@pytest.mark.parametrize("register_fix", [True, False])
+def test_volumes_are_those_of_the_descriptors(model: CroCo, register_fix: bool):
+    """Summed layer by layer, with frames prepared once, and without their padding."""
+    backend = TorchBackend(model, "cpu", "fp32")
+    both = [backend.encode(images()), backend.encode(images().flip(3))]
+    valid = ((2, 3), (1, 4))
+    pair = backend.match(*(Encoding(frame.tokens, frame.grid) for frame in both))
+    expected = pair_volumes(pair, valid, register_fix)
+    for _ in range(2):  # the second time from what was kept
+        found = backend.volumes(*both, valid, register_fix=register_fix)
+        torch.testing.assert_close(found, expected)
+    assert found[0].shape == (1, 6, 4) and found[1].shape == (1, 4, 6)
+
+
+def test_what_is_kept_of_a_frame_belongs_to_one_backend(model: CroCo, monkeypatch):
+    one, other = TorchBackend(model, "cpu", "fp32"), TorchBackend(model, "cpu", "bf16")
+    frame = one.encode(images())
+    one.match(frame, frame)
+    other.match(frame, frame)
+    assert len(frame.kept) == 2
+    prepared = list(frame.kept.values())
+    assert prepared[0].offer.keys[0].dtype != prepared[1].offer.keys[0].dtype
+    monkeypatch.setattr("zeroco_ros.engine.torch_backend._KEPT_BYTES", 0)
+    large = one.encode(images())
+    again = one.match(large, large)
+    assert not next(iter(large.kept.values())).offer.keys
+    expected = one.match(frame, frame)
+    torch.testing.assert_close(again.forward.queries, expected.forward.queries)
+    torch.testing.assert_close(again.forward.keys, expected.forward.keys)
+
+
+def test_frames_of_two_sizes(model: CroCo):
+    backend = TorchBackend(model, "cpu", "fp32")
+    wide = backend.encode(images())
+    tall = backend.encode(images().transpose(2, 3).contiguous())
+    ahead, back = backend.volumes(wide, tall, ((2, 4), (4, 2)), register_fix=False)
+    with torch.inference_mode():
+        pair = model.decode_pair(wide, tall)
+    expected = pair_volumes(pair, ((2, 4), (4, 2)), False)
+    torch.testing.assert_close((ahead, back), expected, rtol=1e-4, atol=1e-5)

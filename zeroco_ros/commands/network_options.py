@@ -44,9 +44,10 @@ def add_network_options(
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add(
         "--precision",
-        choices=("auto", "fp32", "bf16", "fp16"),
+        choices=("auto", "fp32", "bf16", "fp16", "int8"),
         default="auto",
-        help="auto: what is fast on the device; an engine has its own (default: auto)",
+        help="auto: what is fast and precise on the device; int8: bf16 with an 8-bit decoder, for "
+        "CPUs; an engine has its own (default: auto)",
     )
     add("--provider", choices=PROVIDERS, default="auto", help="of ONNX Runtime (default: auto)")
     add("--threads", type=int, metavar="N", help="CPU threads (default: the library's choice)")

@@ -2,13 +2,14 @@
 
 `prepared` copies a network so that every linear layer and convolution computes in that precision,
 while normalization and the residual stream stay in float32, as under autocast: without casting
-the weights at every call. On a CPU, oneDNN's own layout saves rearranging them at every call.
+the weights at every call. On a CPU, oneDNN's own layout saves rearranging them too.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any, TypeVar
+import warnings
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +17,13 @@ from torch.nn import functional
 
 Module = TypeVar("Module", bound=nn.Module)
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# What everything that is no int8 product computes in.
+DTYPES = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "int8": torch.bfloat16,
+}
 _ROWS = 256  # what oneDNN chooses its layout for; another number of rows runs in it as well
 
 
@@ -55,6 +62,36 @@ class PackedLinear(nn.Module):
         return found
 
 
+class Int8Linear(nn.Module):
+    """A linear layer as a product of 8-bit whole numbers on a CPU with such instructions.
+
+    The weight has a scale per output, what goes in a scale and a zero point per call (dynamic
+    quantization, Jacob et al., CVPR 2018, eq. 1-4); the sums are 32 bits wide. dtype: of what
+    comes out.
+    """
+
+    def __init__(self, layer: nn.Linear, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.out_features, self.dtype = layer.out_features, dtype
+        weight = layer.weight.detach().float()
+        scale = (weight.abs().amax(1) / 127).clamp(min=1e-12).double()
+        zero = torch.zeros_like(scale, dtype=torch.long)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's announcement of a successor
+            quantized = torch.quantize_per_channel(weight, scale, zero, 0, torch.qint8)
+        bias = None if layer.bias is None else layer.bias.detach().float()
+        before, torch.backends.quantized.engine = torch.backends.quantized.engine, "onednn"
+        try:
+            self._packed = torch.ops.quantized.linear_prepack(quantized, bias)
+        finally:
+            torch.backends.quantized.engine = before
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., in) -> (..., out)."""
+        found: Tensor = torch.ops.quantized.linear_dynamic(x.float(), self._packed, False)
+        return found.to(self.dtype)
+
+
 class CastConv2d(nn.Module):
     """A convolution in half precision, channels last."""
 
@@ -76,13 +113,50 @@ class CastConv2d(nn.Module):
 def prepared(module: Module, device: str, precision: str, *, pack: bool = True) -> Module:
     """A copy of a network for inference; what need not change is shared with the original.
 
-    device: "cpu" or "cuda"; precision: "fp32", "bf16" or "fp16". pack: use oneDNN's layout where
-    there is one (torch.compile wants plain weights).
+    device: "cpu" or "cuda"; precision: "fp32", "bf16", "fp16" or "int8": bf16 (fp32 where the CPU
+    has none), and int8 for the linear layers of the backbone's decoder other than those of its
+    queries and keys. pack: use oneDNN's layout where there is one (torch.compile wants plain
+    weights).
     """
     dtype = DTYPES[precision]
+    if precision == "int8" and not computes_bf16():
+        dtype = torch.float32
     linear = PackedLinear if device == "cpu" and pack and _packs(dtype) else CastLinear
-    twin: Module = _replaced(module, linear, dtype)
+    twin: Module = _replaced(module, _Choice(linear, precision == "int8", dtype), "")
     return twin.to(device).eval()
+
+
+class _Choice(NamedTuple):
+    """Which layer takes the place of a linear one, and of which type."""
+
+    linear: type[CastLinear | PackedLinear]
+    int8: bool
+    dtype: torch.dtype
+
+    def layer(self, given: nn.Linear, name: str) -> nn.Module:
+        """name: with those of the modules around it, as in a state_dict."""
+        descriptor = ".cross_attn.projq" in name or ".cross_attn.projk" in name
+        if self.int8 and name.startswith(".dec_blocks") and not descriptor:
+            attended = name.endswith((".qkv", ".projv"))
+            return Int8Linear(given, self.dtype if attended else torch.float32)
+        if self.linear is CastLinear and self.dtype == torch.float32:
+            return given
+        return self.linear(given, self.dtype)
+
+
+def computes_bf16() -> bool:
+    """Whether the CPU has bf16 instructions; without them bf16 is emulated and slower."""
+    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
+
+
+def computes_int8() -> bool:
+    """Whether the CPU has instructions for sums of int8 products, and this PyTorch uses them."""
+    there = bool(getattr(torch.cpu, "_is_vnni_supported", bool)())
+    operators = hasattr(torch, "quantize_per_channel") and hasattr(
+        torch.ops.quantized, "linear_dynamic"
+    )
+    return there and operators and "onednn" in torch.backends.quantized.supported_engines
 
 
 def _packs(dtype: torch.dtype) -> bool:
@@ -97,15 +171,15 @@ def _packs(dtype: torch.dtype) -> bool:
     return dtype == torch.float32
 
 
-def _replaced(module: Any, linear: Any, dtype: torch.dtype) -> Any:
-    if type(module) is nn.Linear and (linear is PackedLinear or dtype != torch.float32):
-        return linear(module, dtype)
-    if type(module) is nn.Conv2d and dtype != torch.float32:
-        return CastConv2d(module, dtype)
+def _replaced(module: Any, choice: _Choice, name: str) -> Any:
+    if type(module) is nn.Linear:
+        return choice.layer(module, name)
+    if type(module) is nn.Conv2d and choice.dtype != torch.float32:
+        return CastConv2d(module, choice.dtype)
     twin = copy.copy(module)
     twin._modules = {
-        name: None if child is None else _replaced(child, linear, dtype)
-        for name, child in module._modules.items()
+        key: None if child is None else _replaced(child, choice, f"{name}.{key}")
+        for key, child in module._modules.items()
     }
     twin._parameters = dict(module._parameters)
     return twin

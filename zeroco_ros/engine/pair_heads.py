@@ -11,12 +11,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from zeroco_ros.engine.layers import DTYPES
 from zeroco_ros.heads.aggregation import AggregationHead, Direction
 from zeroco_ros.heads.dense import DenseFlow, match_sides
 from zeroco_ros.heads.depth import DepthHead, DepthMap
 from zeroco_ros.heads.super_resolution import SuperResolutionHead
 
-_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 Sides = tuple[Direction, Direction]
 
 
@@ -61,7 +61,7 @@ class _TorchRunner:
     def _arithmetic(self) -> AbstractContextManager[object]:
         if self.precision == "fp32":
             return nullcontext()
-        return torch.autocast(self.device, dtype=_DTYPES[self.precision])
+        return torch.autocast(self.device, dtype=DTYPES[self.precision])
 
 
 class TorchVolumeHead(_TorchRunner):

@@ -10,13 +10,13 @@ from torch import Tensor
 from zeroco_ros.croco.decoder import DecoderFrame
 from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
 from zeroco_ros.croco.positions import Grid
-from zeroco_ros.engine.layers import DTYPES, prepared
+from zeroco_ros.engine.layers import DTYPES, computes_bf16, computes_int8, prepared
 from zeroco_ros.engine.readout import Readout
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.matching.cost_volume import VolumeSum, attention_volume, select_tokens
 
 DEVICES = ("auto", "cpu", "cuda")
-PRECISIONS = ("auto", "fp32", "bf16", "fp16")
+PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
 # A frame's keys and values for every layer are kept up to this size, which a CPU's caches can
 # still use; above it each pair makes them anew, which costs a twentieth of the time.
 _KEPT_BYTES = 16_000_000
@@ -145,22 +145,24 @@ def resolve_device(device: str) -> str:
 
 
 def resolve_precision(precision: str, device: str) -> str:
-    """Return "fp32", "bf16" or "fp16": "auto" is fp16 on CUDA, bf16 on a CPU that has it.
+    """Return "fp32", "bf16", "fp16" or "int8" (see `engine.layers.prepared`).
 
-    Raises ConfigError for an unknown name and for fp16 on a CPU.
+    "auto" is fp16 on CUDA, and on a CPU bf16 where it has that. Raises ConfigError for an unknown
+    name, for fp16 on a CPU, and for int8 on CUDA and on a CPU without the instructions.
     """
     if precision not in PRECISIONS:
         raise ConfigError(f"unknown precision {precision!r}: use one of {', '.join(PRECISIONS)}")
     if precision == "fp16" and device == "cpu":
         raise ConfigError("precision 'fp16' on a CPU: use 'bf16', 'fp32' or 'auto'")
+    if precision == "int8" and device == "cuda":
+        raise ConfigError("precision 'int8' is for CPUs: use 'fp16', 'fp32' or 'auto' on CUDA")
+    if precision == "int8" and not computes_int8():
+        raise ConfigError(
+            "precision 'int8': this CPU has no instructions for it (VNNI), or this PyTorch does "
+            "not use them: use 'auto'"
+        )
     if precision != "auto":
         return precision
     if device == "cuda":
         return "fp16"
-    return "bf16" if _cpu_computes_bf16() else "fp32"
-
-
-def _cpu_computes_bf16() -> bool:
-    """Whether the CPU has bf16 instructions; without them bf16 is emulated and slower."""
-    names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    return any(bool(getattr(torch.cpu, name, bool)()) for name in names)
+    return "bf16" if computes_bf16() else "fp32"

@@ -16,7 +16,7 @@ FeatureNorm = Literal["channels", "tokens"]
 Upsampling = Literal["direct", "two_step", "corners"]
 Refine = Literal["none", "dis"]
 RefinePreset = Literal["fast", "default", "accurate"]
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16", "int8"]
 
 WINDOWS = (3, 5, 9, 15)
 PATCH = 16

@@ -59,7 +59,7 @@ NETWORK: tuple[ParameterSpec, ...] = (
     ),
     choice(
         "precision",
-        ("auto", "fp32", "bf16", "fp16"),
+        ("auto", "fp32", "bf16", "fp16", "int8"),
         "Number format of the network; auto takes what is fast on the device.",
         "configure",
     ),

@@ -14,6 +14,7 @@ import pytest
 from zeroco_ros.bag.header import read_header
 from zeroco_ros.bag.images import decode_image, header_stamp
 from zeroco_ros.bag.reader import BagReader
+from zeroco_ros.bag.writer import BagWriter
 from zeroco_ros.demo.synthetic import FRAME_ID, IMAGE_TOPIC
 from zeroco_ros.replay.record import METRICS, ReplayRun
 
@@ -141,6 +142,39 @@ def test_given_poses_make_depth_metric(
         assert message.header.frame_id == "world"
     assert "ate" not in metrics.summary  # nothing was estimated
     assert 0 < metrics.summary["abs_rel"] < 10
+
+
+def test_two_cameras_are_paired_by_stamp(
+    bag: Path, replay: Callable[..., Any], tiny_weights: Path, tmp_path: Path
+) -> None:
+    """The right camera sees what the left one saw a frame before; one of its pictures is lost."""
+    from zeroco_ros.estimate.flow import FlowEstimator
+
+    stereo = tmp_path / "stereo"
+    with BagReader(bag) as reader, BagWriter(stereo) as writer:
+        frames = list(reader.messages([IMAGE_TOPIC]))
+        for index in range(1, len(frames)):
+            now, before = frames[index], frames[index - 1]
+            writer.write("/left/image_raw", now.type, now.stamp_ns, now.data)
+            if index != 3:
+                data = before.data[:4] + now.data[4:12] + before.data[12:]  # the left one's stamp
+                writer.write("/right/image_raw", now.type, now.stamp_ns + 5, data)
+    options = "--topic", "/left/image_raw", "-p", "pairing:=synchronized", "--task", "flow"
+    ran = replay(stereo, "-o", tmp_path / "out", "--no-report", *options)
+    assert ran.code == 0, ran.err
+    (record,) = ReplayRun.load(tmp_path / "out").metrics.bags
+    assert record.topics["right"] == "/right/image_raw"
+    counters = record.counters
+    assert (counters["flow_in"], counters["flow_paired"], counters["flow_out"]) == (9, 4, 4)
+    assert record.counters["flow_unmatched"] == 1
+    assert len(record.frames.stamp) == 5 and record.frames.state.count("ok") == 4
+    estimator = FlowEstimator("fast", weights=tiny_weights, threads=1)
+    lefts, rights = (images(stereo, f"/{side}/image_raw") for side in ("left", "right"))
+    flows = images(tmp_path / "out" / "output_bag" / "stereo", "/flow_node/flow")
+    assert sorted(flows) == sorted(rights)
+    for stamp, flow in flows.items():
+        expected = estimator.estimate(lefts[stamp], rights[stamp]).flow
+        np.testing.assert_array_equal(flow, expected)
 
 
 def test_it_runs_where_there_is_no_ros(bag: Path, tiny_weights: Path, tmp_path: Path) -> None:

@@ -89,6 +89,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_topics(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("topics of the bag").add_argument
     add("--topic", metavar="TOPIC", help="the camera's (default: the first camera)")
+    add(
+        "--right",
+        metavar="TOPIC",
+        help="the second camera, with the parameter pairing:=synchronized (default: by its name)",
+    )
     add("--camera-info", metavar="TOPIC", help="its calibration (default: the one beside it)")
     add(
         "--poses",
@@ -164,6 +169,7 @@ def _options(args: argparse.Namespace) -> RunOptions:
         topic=args.topic,
         info=args.camera_info,
         poses=args.poses,
+        right=args.right,
         reference=tuple(args.reference),
         rate=args.rate or 0.0,
         keep=not args.no_bag,

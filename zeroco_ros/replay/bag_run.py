@@ -6,8 +6,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from zeroco_ros.bag.images import COMPRESSED
 from zeroco_ros.bag.player import on_time
 from zeroco_ros.bag.reader import NANOSECONDS, BagReader
 from zeroco_ros.bag.records import BagMessage
@@ -23,6 +25,7 @@ from zeroco_ros.replay.inputs import (
     find_inputs,
     open_pose_source,
     pose_kind_of,
+    right_camera,
 )
 from zeroco_ros.replay.job import BAGS, FRAMES, Job, Part, Values
 from zeroco_ros.replay.messages import ResultBag
@@ -44,8 +47,8 @@ class Task(Protocol):
 
     log: EventLog
 
-    def take(self, frame: ReplayFrame, shape: tuple[int, ...] | None) -> None:
-        """Take the next image."""
+    def take(self, frame: ReplayFrame, shape: tuple[int, ...] | None, side: int) -> None:
+        """Take the next image of a camera."""
 
     def take_message(self, topic: str, message: Any) -> None:
         """Take another message."""
@@ -132,6 +135,9 @@ def _inputs(reader: BagReader, job: Job) -> tuple[Inputs, dict[str, Values]]:
             f"{job.path} has no camera_info beside {inputs.camera}, which depth needs: name it "
             "with --camera-info, or use --task flow"
         )
+    flow = values.get("flow")
+    if flow and flow["pairing"] == "synchronized":
+        inputs = replace(inputs, right=right_camera(reader, inputs.camera, job.right))
     return inputs, values
 
 
@@ -166,9 +172,9 @@ def _play(
     total, done = reader.topics[inputs.camera].count, 0
     for message in _paced(reader.messages(inputs.topics), job.rate):
         stage.now = (message.stamp_ns - reader.start_ns) / NANOSECONDS
-        if message.topic == inputs.camera:
+        if message.topic in inputs.cameras:
             _take_image(reader, message, job, inputs, tasks, stage)
-            done += 1
+            done += message.topic == inputs.camera
             if progress is not None:
                 progress(done, total)
         else:
@@ -194,21 +200,23 @@ def _take_image(
     stage: Stage,
 ) -> None:
     """As `ros.input_topic.ImageTopic`: a raw image is judged before it is paired."""
-    row: int | None = None
+    side = inputs.cameras[message.topic]
+    row = stage.rows.begin(0) if side == 0 else len(stage.rows.stamps) - 1
     for name, task in tasks.items():
+        if side and name == "depth":
+            continue
         task.log.add("in")
         try:
-            began = time.perf_counter()
-            decoded = reader.decode(message)
-            frame = ReplayFrame(decoded, message.topic, job.values[name], stage.now)
-            row = stage.rows.begin(frame.stamp) if row is None else row
-            frame.row, frame.recorded, task.log.now = row, message.stamp_ns, frame.stamp
-            frame.decode()
-            spent = 1000 * (time.perf_counter() - began)
-            stage.clock.add("decode", row, spent)
-            task.take(frame, None if inputs.compressed else frame.decode().shape[:2])
+            with stage.clock.measure("decode", row):
+                decoded = reader.decode(message)
+                frame = ReplayFrame(decoded, message.topic, job.values[name], stage.now)
+                frame.row, frame.recorded, task.log.now = row, message.stamp_ns, frame.stamp
+                if side == 0:
+                    stage.rows.stamps[row] = frame.stamp
+                pixels = frame.decode()
+            compressed = reader.topics[message.topic].type == COMPRESSED
+            task.take(frame, None if compressed else pixels.shape[:2], side)
         except (ImageError, BagError) as error:
-            row = stage.rows.begin(0) if row is None else row
             task.log.refuse(message.topic, str(error))
         except Exception as error:  # as in the node: the stream goes on
             task.log.failed(message.topic, error)
@@ -280,9 +288,8 @@ def _summary(tasks: Mapping[str, Task], stage: Stage) -> Metrics:
         states = [state for state in stage.rows.states if state != "none"]
         found["lost_frames"] = states.count("lost") / len(states) if states else None
     for name, task in tasks.items():
-        counters = task.counters
-        share = counters["out"] / counters["in"] if counters["in"] else None
-        found[f"{name}_answered"] = share
+        count = len(stage.rows.stamps)
+        found[f"{name}_answered"] = task.counters["out"] / count if count else None
     calibration = stage.pool.calibration().confidence
     if calibration is not None:
         found["confidence_ece"] = calibration.ece

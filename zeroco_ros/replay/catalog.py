@@ -158,10 +158,10 @@ SUMMARY: dict[str, Metric] = {
         "share of the frames with a true pose that the longest unbroken track has",
     ),
     "flow_answered": _stream(
-        "Flow answers", "ratio", "higher", "share of the images received that have flow"
+        "Flow answers", "ratio", "higher", "share of the (left) images that have flow"
     ),
     "depth_answered": _stream(
-        "Depth answers", "ratio", "higher", "share of the images received that have depth"
+        "Depth answers", "ratio", "higher", "share of the images that have depth"
     ),
     "lost_frames": _stream("Lost frames", "ratio", "lower", "share of results in state lost"),
 }

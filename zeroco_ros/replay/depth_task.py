@@ -64,7 +64,7 @@ class DepthTask:
         self._epoch = -1
         self._scale = ""
 
-    def take(self, frame: ReplayFrame, shape: tuple[int, ...] | None) -> None:
+    def take(self, frame: ReplayFrame, shape: tuple[int, ...] | None, side: int = 0) -> None:
         """Take the next image; shape: (height, width), None while compressed."""
         self._intake.push(frame, None if shape is None else (shape[0], shape[1]))
 

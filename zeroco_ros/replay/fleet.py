@@ -43,6 +43,7 @@ class RunOptions:
     topic: str | None = None
     info: str | None = None
     poses: str | None = None
+    right: str | None = None
     reference: tuple[str, ...] = ()
     rate: float = 0.0
     keep: bool = True
@@ -95,6 +96,7 @@ def _jobs(options: RunOptions) -> list[Job]:
             options.topic,
             options.info,
             options.poses,
+            options.right,
             options.reference,
             options.rate,
             options.keep,

@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from zeroco_ros.errors import ConfigError
 from zeroco_ros.online.flow_step import LATER, FlowAnswer, FlowStep
 from zeroco_ros.online.frames import FramePair
 from zeroco_ros.replay import messages
@@ -19,8 +18,9 @@ from zeroco_ros.replay.flow_values import FlowFrame, flow_errors, flow_values
 from zeroco_ros.replay.inputs import ReplayFrame
 from zeroco_ros.replay.pictures import flow_picture
 from zeroco_ros.replay.stage import Stage
+from zeroco_ros.ros.flow.counters import COUNTERS
 from zeroco_ros.ros.flow.parameters import reference_of
-from zeroco_ros.ros.metrics import COUNTERS
+from zeroco_ros.ros.synchronizer import CameraPairer, build_stand_in
 from zeroco_ros.stream import TemporalPairer
 
 if TYPE_CHECKING:
@@ -32,43 +32,50 @@ Gray = npt.NDArray[np.uint8]
 
 
 class FlowTask:
-    """What flow_node does with the images of `image`, one after another.
-
-    Raises ConfigError for pairs of two cameras, which are not replayed.
-    """
+    """What flow_node does with the images of `image`, or of `left/image` and `right/image`."""
 
     def __init__(self, values: Mapping[str, Any], estimator: FlowEstimator, stage: Stage) -> None:
-        if values["pairing"] != "temporal":
-            raise ConfigError(
-                f"pairing '{values['pairing']}' is not replayed: give the parameters of one "
-                "camera (pairing 'temporal'), or play the bag into the node (zeroco play)"
-            )
         self.log = EventLog(list(COUNTERS))
         self._stage = stage
         self._reference = reference_of(values)
-        pairing = values["stride"], values["min_dt"], values["max_dt"]
-        self._pairer: TemporalPairer[ReplayFrame] = TemporalPairer(
-            *pairing, on_event=self.log.event
-        )
+        self._stereo = values["pairing"] == "synchronized"
+        if self._stereo:
+            pairing = values["slop"], values["sync_queue_size"]
+            self._cameras = CameraPairer(*pairing, self._work, self.log.event, build_stand_in)
+        else:
+            settings = values["stride"], values["min_dt"], values["max_dt"]
+            self._frames: TemporalPairer[ReplayFrame] = TemporalPairer(
+                *settings, on_event=self.log.event
+            )
         self._step = FlowStep(estimator, self.log, self.log)
         self._recent: deque[tuple[FramePair, FlowFrame]] = deque(maxlen=int(values["stride"]))
         # Truth is the motion between neighbors, on the later one's pixels.
         self._judged = values["stride"] == 1 and self._reference == "current"
 
-    def take(self, frame: ReplayFrame, shape: tuple[int, ...] | None) -> None:
-        """Take the next image; shape: (height, width), None while compressed."""
-        pair = self._pairer.push(frame.stamp, frame, shape)
-        if pair is None:
+    def take(self, frame: ReplayFrame, shape: tuple[int, ...] | None, side: int = 0) -> None:
+        """Take the next image of the (left) camera, or of the right one (side 1).
+
+        shape: (height, width), None while compressed.
+        """
+        if self._stereo:
+            self._cameras.push(side, frame.stamp, frame)
             return
-        with self._stage.clock.measure("flow", frame.row):
-            answer = self._step(FramePair(pair.previous, pair.current), self._reference)
+        pair = self._frames.push(frame.stamp, frame, shape)
+        if pair is not None:
+            self._work(pair.previous, pair.current)
+
+    def _work(self, first: ReplayFrame, second: ReplayFrame) -> None:
+        """A pair: the row is that of the later frame, or of the left one."""
+        row = first.row if self._stereo else second.row
+        with self._stage.clock.measure("flow", row):
+            answer = self._step(FramePair(first, second), self._reference, not self._stereo)
         if answer is None:
             return
-        with self._stage.clock.measure("write", frame.row):
+        with self._stage.clock.measure("write", row):
             self._write(answer)
         self.log.add("out")
-        with self._stage.clock.measure("metrics", frame.row):
-            self._measure(answer, pair.previous, pair.current)
+        with self._stage.clock.measure("metrics", row):
+            self._measure(answer, first, second, row)
 
     def take_message(self, topic: str, message: Any) -> None:
         """See what is no image: nothing is needed."""
@@ -79,8 +86,8 @@ class FlowTask:
     @property
     def counters(self) -> dict[str, int]:
         """All counters of the node."""
-        stream = self._pairer.counters.as_dict()
-        return {name: count + stream.get(name, 0) for name, count in self.log.counts.items()}
+        pairer = self._cameras.counts() if self._stereo else self._frames.counters.as_dict()
+        return {name: count + pairer.get(name, 0) for name, count in self.log.counts.items()}
 
     def _write(self, answer: FlowAnswer) -> None:
         header = messages.copied_header(answer.reference.header)
@@ -95,8 +102,10 @@ class FlowTask:
             message = messages.image(pixels, encoding, header)
             self._stage.bag.write(f"{NODE}/{name}", reference.written, message)
 
-    def _measure(self, answer: FlowAnswer, first: ReplayFrame, second: ReplayFrame) -> None:
-        stage, row = self._stage, second.row
+    def _measure(
+        self, answer: FlowAnswer, first: ReplayFrame, second: ReplayFrame, row: int
+    ) -> None:
+        stage = self._stage
         pictures = gray_of(first), gray_of(second)
         frame = FlowFrame(
             answer.flow, answer.result, *pictures, on_second=self._reference in LATER

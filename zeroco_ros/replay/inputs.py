@@ -21,6 +21,7 @@ from zeroco_ros.ros.depth.parameters import mount_numbers
 from zeroco_ros.sequence.pose_topics import ODOMETRY
 from zeroco_ros.sequence.tf_tree import TF_MESSAGE, TfTree
 
+_SIDES = (("left", "right"), ("cam0", "cam1"), ("image_0", "image_1"), ("infra1", "infra2"))
 KIND_OF = {POSE_STAMPED: "pose", ODOMETRY: "odometry", TF_MESSAGE: "tf"}
 
 
@@ -55,21 +56,30 @@ class ReplayFrame(Frame):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Topics of a bag. info, poses: None where there is none, or none is wanted."""
+    """Topics of a bag. right: the second camera; info, poses: None where there is none, or none
+    is wanted."""
 
     camera: str
     compressed: bool
-    info: str | None
-    poses: str | None
+    info: str | None = None
+    poses: str | None = None
+    right: str | None = None
 
     @property
     def topics(self) -> list[str]:
         """All that is read."""
-        return [name for name in (self.camera, self.info, self.poses) if name is not None]
+        names = (self.camera, self.right, self.info, self.poses)
+        return [name for name in names if name is not None]
+
+    @property
+    def cameras(self) -> dict[str, int]:
+        """Topic of each camera -> 0 for the (left) camera, 1 for the right one."""
+        return {self.camera: 0} | ({self.right: 1} if self.right is not None else {})
 
     def as_dict(self) -> dict[str, str]:
         """By what they are for."""
-        named = {"image": self.camera, "camera_info": self.info, "poses": self.poses}
+        named = {"image": self.camera, "right": self.right, "camera_info": self.info}
+        named["poses"] = self.poses
         return {use: name for use, name in named.items() if name is not None}
 
 
@@ -92,6 +102,19 @@ def find_inputs(
     found = _pose_topic(reader, camera, pose_kind, poses)
     compressed = reader.topics[camera].type == COMPRESSED
     return Inputs(camera, compressed, info or info_topic(reader, camera), found)
+
+
+def right_camera(reader: BagReader, left: str, given: str | None) -> str:
+    """Return the topic of the second camera: as given, or by the first one's name.
+
+    Raises BagError where it is not there.
+    """
+    for word, other in _SIDES:
+        if given is None and word in left and left.replace(word, other) in reader.topics:
+            given = left.replace(word, other)
+    if given is None:
+        raise BagError(f"{reader.path} has no camera that goes with {left}: name it with --right")
+    return camera_topic(reader, given)
 
 
 def pose_kind_of(reader: BagReader, topic: str) -> str:

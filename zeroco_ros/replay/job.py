@@ -32,8 +32,9 @@ class Job:
     """What is done with one bag.
 
     name: unique in the run. out: the run's folder. values: the parameters of each task's node, in
-    the order in which tasks run. topic, info, poses: of the bag, None looks for them. reference:
-    as given. rate: 0 as fast as possible, 1 the pace of the recording. keep: write the output bag.
+    the order in which tasks run. topic, info, poses, right: topics, None looks for them.
+    reference: as given. rate: 0 as fast as possible, 1 the pace of the recording. keep: write the
+    output bag.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Job:
     topic: str | None = None
     info: str | None = None
     poses: str | None = None
+    right: str | None = None
     reference: tuple[str, ...] = ()
     rate: float = 0.0
     keep: bool = True
@@ -97,7 +99,7 @@ def job_key(job: Job, sha256: str, weights: Mapping[str, str]) -> str:
         "schema": SCHEMA,
         "bag": sha256,
         "values": job.values,
-        "topics": [job.topic, job.info, job.poses],
+        "topics": [job.topic, job.info, job.poses, job.right],
         "reference": [list(job.reference), reference_hashes(job.reference, job.name)],
         "keep": job.keep,
         "weights": dict(weights),

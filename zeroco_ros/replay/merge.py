@@ -91,9 +91,10 @@ def _pooled(
         own = [part.record.summary.get(name) for part in parts]
         values = [value for value in own if value is not None]
         found[name] = float(np.mean(values)) if values else None
+    frames = sum(len(part.record.frames.stamp) for part in parts)
     for task in ("flow", "depth"):
-        if counters.get(f"{task}_in"):
-            found[f"{task}_answered"] = counters[f"{task}_out"] / counters[f"{task}_in"]
+        if counters.get(f"{task}_in") and frames:
+            found[f"{task}_answered"] = counters[f"{task}_out"] / frames
     if calibration.confidence is not None:
         found["confidence_ece"] = calibration.confidence.ece
         found["confidence_brier"] = calibration.confidence.brier
@@ -106,6 +107,7 @@ def _config(job: Job) -> dict[str, dict[str, Any]]:
         "topic": job.topic,
         "camera_info": job.info,
         "poses": job.poses,
+        "right": job.right,
         "reference": list(job.reference),
         "rate": job.rate,
         "output_bag": job.keep,
@@ -127,6 +129,7 @@ def _command(jobs: Sequence[Job], files: Sequence[Path]) -> str:
         shown = str(value).lower() if isinstance(value, bool) else value
         words += ["-p", f"{name}:={shown}"]
     options = {"--topic": job.topic, "--camera-info": job.info, "--poses": job.poses}
+    options["--right"] = job.right
     for option, value in options.items():
         words += [option, value] if value else []
     for name in job.reference:

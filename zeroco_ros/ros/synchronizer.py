@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-from zeroco_ros.ros import compat
+from zeroco_ros.ros import compat, stand_in_filters
 from zeroco_ros.stream import TemporalPairer
 from zeroco_ros.stream.pairing import EventKind
 
 Verdict = Literal["accepted", "dropped", "jumped"]
+# Builds a synchronizer of (filters, queue size, slop in seconds) that calls a function.
+Build = Callable[[Sequence[Any], int, float, Callable[..., None]], Any]
 
 
 class OrderGuard:
@@ -60,20 +62,29 @@ class Synchronizer:
     """Pairs of messages (anything with a `header`) whose stamps differ by at most `slop` seconds.
 
     slop 0 asks for equal stamps. `clear` builds message_filters' synchronizer anew: it keeps the
-    newest old stamps after a jump back and then starves.
+    newest old stamps after a jump back and then starves. build: how; None takes message_filters
+    where it works, else the stand-in.
     """
 
-    def __init__(self, slop: float, queue_size: int, emit: Callable[[Any, Any], None]) -> None:
+    def __init__(
+        self,
+        slop: float,
+        queue_size: int,
+        emit: Callable[[Any, Any], None],
+        build: Build | None = None,
+    ) -> None:
         self._slop = slop
         self._queue_size = queue_size
         self._emit = emit
+        self._build = build
         self.pairs = 0
         self.clear()
 
     def clear(self) -> None:
         """Forget what waits for a partner."""
         self._feeds = (_Feed(), _Feed())
-        compat.build_synchronizer(self._feeds, self._queue_size, self._slop, self._paired)
+        build = self._build or compat.build_synchronizer
+        build(self._feeds, self._queue_size, self._slop, self._paired)
 
     def push(self, side: int, message: Any) -> None:
         """side 0: left, 1: right."""
@@ -82,3 +93,64 @@ class Synchronizer:
     def _paired(self, left: Any, right: Any) -> None:
         self.pairs += 1
         self._emit(left, right)
+
+
+class CameraPairer:
+    """Two cameras, each in order, into pairs: `OrderGuard` for both and `Synchronizer`.
+
+    slop, queue_size, build: of the synchronizer. on_event: as of TemporalPairer.
+    """
+
+    def __init__(
+        self,
+        slop: float,
+        queue_size: int,
+        emit: Callable[[Any, Any], None],
+        on_event: Callable[[EventKind, str], None],
+        build: Build | None = None,
+    ) -> None:
+        self._emit = emit
+        self._build = build
+        self._synchronizer = Synchronizer(slop, queue_size, emit, build)
+        self._guards = OrderGuard(on_event), OrderGuard(on_event)
+
+    def renew(self, slop: float, queue_size: int) -> None:
+        """Pair by other settings from the next frame on; counters stay."""
+        pairs = self._synchronizer.pairs
+        self._synchronizer = Synchronizer(slop, queue_size, self._emit, self._build)
+        self._synchronizer.pairs = pairs
+
+    def clear(self) -> None:
+        """Forget the frames that wait for a partner, and all stamps."""
+        self._synchronizer.clear()
+        for guard in self._guards:
+            guard.clear()
+
+    def counts(self) -> dict[str, int]:
+        """The counters of both sides together, the pairs, and the images that are in none."""
+        left, right = (guard.counts() for guard in self._guards)
+        counts = {name: left[name] + right[name] for name in left}
+        pairs = self._synchronizer.pairs
+        unmatched = counts["paired"] + counts["started"] - 2 * pairs
+        return {**counts, "paired": pairs, "started": 0, "unmatched": unmatched}
+
+    def push(self, side: int, stamp: int, frame: Any) -> None:
+        """Take the next frame of a camera. side: 0 left, 1 right; stamp: ns, of its header."""
+        verdict = self._guards[side].see(stamp)
+        if verdict == "jumped":  # both cameras start anew, whichever came first
+            self._guards[1 - side].clear()
+            self._synchronizer.clear()
+        if verdict != "dropped":
+            self._synchronizer.push(side, frame)
+
+
+def build_stand_in(
+    filters: Sequence[Any], queue_size: int, slop: float, callback: Callable[..., None]
+) -> Any:
+    """The stand-in for message_filters, wherever ROS is installed: the same pairs everywhere."""
+    if slop > 0:
+        synchronizer = stand_in_filters.ApproximateTimeSynchronizer(filters, queue_size, slop)
+    else:
+        synchronizer = stand_in_filters.TimeSynchronizer(filters, queue_size)
+    synchronizer.registerCallback(callback)
+    return synchronizer

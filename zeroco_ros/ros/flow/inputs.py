@@ -16,7 +16,7 @@ from rclpy.node import Node
 from zeroco_ros.online.frames import Frame, FramePair
 from zeroco_ros.ros.input_topic import ImageTopic
 from zeroco_ros.ros.journal import Journal
-from zeroco_ros.ros.synchronizer import OrderGuard, Synchronizer
+from zeroco_ros.ros.synchronizer import CameraPairer
 from zeroco_ros.stream import Pair, TemporalPairer
 
 
@@ -114,38 +114,21 @@ class SynchronizedInput(PairedInput):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._synchronizer = self._new_synchronizer()
-        self._guards = tuple(OrderGuard(self._journal.event) for _camera in self.CAMERAS)
-
-    def _new_synchronizer(self) -> Synchronizer:
-        return Synchronizer(*self._settings, self._emit)
+        self._pairer = CameraPairer(*self._settings, self._emit, self._journal.event)
 
     def _renew(self) -> None:
-        pairs = self._synchronizer.pairs
-        self._synchronizer = self._new_synchronizer()
-        self._synchronizer.pairs = pairs
+        self._pairer.renew(*self._settings)
 
     def clear(self) -> None:
         """Forget the images that wait for a partner, and all stamps."""
-        self._synchronizer.clear()
-        for guard in self._guards:
-            guard.clear()
+        self._pairer.clear()
 
     def counts(self) -> dict[str, int]:
-        """The counters of both sides together, the pairs, and the images that are in none."""
-        left, right = (guard.counts() for guard in self._guards)
-        counts = {name: left[name] + right[name] for name in left}
-        pairs = self._synchronizer.pairs
-        unmatched = counts["paired"] + counts["started"] - 2 * pairs
-        return {**counts, "paired": pairs, "started": 0, "unmatched": unmatched}
+        """See `CameraPairer.counts`."""
+        return self._pairer.counts()
 
     def _push(self, side: int, frame: Frame, shape: Any) -> None:
-        verdict = self._guards[side].see(frame.stamp)
-        if verdict == "jumped":  # both cameras start anew, whichever came first
-            self._guards[1 - side].clear()
-            self._synchronizer.clear()
-        if verdict != "dropped":
-            self._synchronizer.push(side, frame)
+        self._pairer.push(side, frame.stamp, frame)
 
     def _emit(self, left: Frame, right: Frame) -> None:
         self._submit(FramePair(left, right))

@@ -146,7 +146,7 @@ def test_rows_12_and_29_flow_needs_neither_camera_info_nor_clock(
         flow = probe.collect(Image, "/flow_node/flow")
         scenes.connect(probe, node, camera)
         told = scenes.wait_status(probe, diagnostics, state="active", level="1")
-        assert told["message"] == "use_sim_time is set and /clock is silent"
+        assert told["message"].startswith("use_sim_time is set and /clock is silent")
         assert told["input topics"] == CAMERA
         for time in (0, 100):
             camera.publish(frame(time))

@@ -21,7 +21,8 @@ FRAMES = 4
 def stage(tiny_weights: Path) -> Iterator[DepthStage]:
     """A node that has seen a short walk, with all its outputs collected."""
     weights = scenes.shipped_or(tiny_weights)
-    with depth_stage(weights, tuple(OUTPUTS), pose_source="pose") as stage:
+    values = {"pose_source": "pose", "input_timeout": 3600.0}  # the tests between take their time
+    with depth_stage(weights, tuple(OUTPUTS), **values) as stage:
         stage.told(
             **scenes.listened("depth", "depth_sigma", "points", "image_rect", "odometry"),
         )

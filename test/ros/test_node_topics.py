@@ -100,7 +100,9 @@ def test_values_are_in_their_ranges(fresh: SimpleNamespace) -> None:
 def test_diagnostics_have_every_documented_key(fresh: SimpleNamespace) -> None:
     """docs/DIAGNOSTICS.md against what the node says, in its order."""
     play(fresh, 2)
-    (status,) = fresh.diagnostics.wait_for(1)[-1].status
+    latency = lambda: scenes.status(fresh.diagnostics)["latency median (ms)"]  # noqa: E731
+    fresh.probe.wait_until(latency, "diagnostics with a latency")
+    (status,) = fresh.diagnostics.messages[-1].status
     told = {pair.key: pair.value for pair in status.values}
     counters = [k for k in scenes.documented_keys("counters") if k in scenes.FLOW.counters]
     first, model, last = (scenes.documented_keys(name) for name in ("first", "model", "last"))

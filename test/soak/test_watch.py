@@ -110,13 +110,14 @@ def test_an_image_that_is_missing_does_not_settle(after: dict[str, int], waiting
         (counts(10, 6, 5), 0, "-1 images are unaccounted for"),
         (counts(13, 9, 4), 0, "13 images counted, 12 sent"),
         (counts(9, 4, 4), 2, "queue is 2"),
+        (counts(9, 4, 2, 3), 1, "3 images refused, 2 broken ones sent"),
         (counts(7, 4, 2), 0, "counter in fell from 8 to 7"),
     ],
 )
 def test_counters_that_cannot_be_are_seen_at_once(
     after: dict[str, int], queue: int, told: str
 ) -> None:
-    account = books(12)
+    account = books(12, broken=2)
     assert account.faults(counts(8, 4, 2), queue=0) == []
     assert any(told in fault for fault in account.faults(after, queue))
 

@@ -125,7 +125,8 @@ class _Soak:
                 if len(self._violations) >= ENOUGH:
                     return
         except Broken as error:
-            self._violate(str(error))
+            if len(self._violations) < ENOUGH:
+                self._violate(str(error))
 
     def _say_how_far(self, step: object) -> None:
         sent = self._actor.sent
@@ -210,8 +211,11 @@ class _Soak:
         self._options.say(f"step {self._step} ({self._act}): {what}")
 
     def _check_alive(self) -> None:
+        """Raise Broken where waiting makes no sense any more."""
         if self._process.ended:
             raise Broken(self._process.ended)
+        if len(self._violations) >= ENOUGH:
+            raise Broken("enough")
 
     def _on_result(self, output: str, message: Image) -> None:
         stamp = message.header.stamp.sec * SECOND + message.header.stamp.nanosec

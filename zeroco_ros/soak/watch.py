@@ -123,6 +123,8 @@ class Books:
             found.append(f"{open_} images are unaccounted for: {self.told(counts)}")
         if counts["in"] > self.expected:
             found.append(f"{counts['in']} images counted, {self.expected} sent")
+        if counts["refused"] > self.refused:
+            found.append(f"{counts['refused']} images refused, {self.refused} broken ones sent")
         if queue > 1:
             found.append(f"queue is {queue}")
         return found

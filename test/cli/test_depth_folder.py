@@ -45,7 +45,7 @@ def result(
 def finished(out: Path, results: list[tuple[DepthResult, bool]]) -> tuple[DepthSummary, set[int]]:
     """The summary, and the seconds of the trajectory that was written."""
     folder = DepthFolder(out)
-    summary = DepthSummary(str(out), "r", "c", "p", "default", "geometric", "default", SIZE)
+    summary = DepthSummary(str(out), "r", "c", "p", "default", "geometric", "default", {}, SIZE)
     for index, (found, posed) in enumerate(results):
         summary.count(found, posed, 0.1)
         folder.add(f"{index}", found, posed=posed)

@@ -19,12 +19,10 @@ from rosbags.interfaces import (
 )
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 
+from zeroco_ros.bag.choices import Compression, StorageName
 from zeroco_ros.bag.records import Definition, OfferedQos
 from zeroco_ros.bag.typestore import ROS_TYPES
 from zeroco_ros.errors import BagError, ConfigError
-
-StorageName = Literal["mcap", "sqlite3"]
-Compression = Literal["none", "file", "message", "chunk"]
 
 _STORAGE = {"mcap": StoragePlugin.MCAP, "sqlite3": StoragePlugin.SQLITE3}
 _COMPRESSION = {

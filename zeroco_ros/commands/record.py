@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, get_args
 
+from zeroco_ros.bag.choices import Compression, StorageName
 from zeroco_ros.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ Exit code: 0 recorded, 1 nothing came, 2 the bag cannot be written."""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of the verb."""
-    from zeroco_ros.bag.writer import Compression, StorageName
-
     add = parser.add_argument
     add("topics", nargs="*", metavar="TOPIC", help="full names, as in /flow_node/flow")
     add("--all", action="store_true", help="every topic, but not /rosout and /parameter_events")

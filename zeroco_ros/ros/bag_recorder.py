@@ -16,7 +16,8 @@ from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 
 from zeroco_ros.bag.records import OfferedQos
-from zeroco_ros.bag.writer import BagWriter, Compression, StorageName
+from zeroco_ros.bag.choices import Compression, StorageName
+from zeroco_ros.bag.writer import BagWriter
 from zeroco_ros.errors import BackendError, BagError
 from zeroco_ros.ros.message_types import message_class
 

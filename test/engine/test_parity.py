@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from engine_damage import (
+    change_one_weight,
+    damaged,
+    make_one_weight_infinite,
+    scale_one_layer,
+)
 
 from zeroco_ros.cli import main
-from zeroco_ros.engine.bundle import MANIFEST
-from zeroco_ros.errors import WeightsError
-from zeroco_ros.estimate.parity import check_engine, stored_pairs
+from zeroco_ros.errors import ConfigError, WeightsError
+from zeroco_ros.estimate.config import FlowConfig
+from zeroco_ros.estimate.parity import LIMITS, check_engine, check_torch, stored_pairs
+from zeroco_ros.estimate.parity_pair import PairParity
+from zeroco_ros.estimate.parity_verdict import store_verdict, stored_verdicts
 
 
 def test_stored_pairs_move():
     pairs = list(stored_pairs())
-    assert len(pairs) == 2
+    assert [name for name, *_ in pairs] == ["near", "plane", "scene"]
     for _name, target, source in pairs:
         assert target.shape == source.shape == (240, 320, 3)
         assert np.abs(target.astype(int) - source).mean() > 10
@@ -28,58 +34,32 @@ def test_stored_pairs_move():
 
 def test_a_right_engine_passes(tiny_engine: Path, tiny_weights: Path, capsys):
     assert main(["check", str(tiny_engine), "--weights", str(tiny_weights), "--threads", "1"]) == 0
-    assert capsys.readouterr().out.rstrip().endswith("passed")
+    text = capsys.readouterr().out
+    assert text.startswith("onnx cpu fp32 against torch cpu fp32\n")
+    assert text.rstrip().endswith("passed")
 
 
-def damaged(engine: Path, folder: Path, graph: str, damage: Callable) -> Path:
-    """A copy whose graph was changed and whose manifest says that this is right."""
-    onnx = pytest.importorskip("onnx")
-    copy = Path(shutil.copytree(engine, folder / "damaged"))
-    model = onnx.load(copy / graph)
-    damage(model.graph)
-    onnx.save(model, copy / graph)
-    values = json.loads((copy / MANIFEST).read_text())
-    values["files"][graph] = hashlib.sha256((copy / graph).read_bytes()).hexdigest()
-    (copy / MANIFEST).write_text(json.dumps(values))
-    return copy
-
-
-def largest(graph):
-    """The weight matrix with the most elements, as an array and a function that stores it."""
-    from onnx import numpy_helper
-
-    tensor = max(graph.initializer, key=lambda t: int(np.prod(t.dims)) if len(t.dims) == 2 else 0)
-
-    def store(values):
-        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
-
-    return numpy_helper.to_array(tensor).copy(), store
-
-
-def change_one_weight(graph) -> None:
-    values, store = largest(graph)
-    values[3, 5] += 0.5
-    store(values)
-
-
-def scale_one_layer(graph) -> None:
-    values, store = largest(graph)
-    store((values * 1.02).astype(np.float32))
-
-
-def make_one_weight_infinite(graph) -> None:
-    values, store = largest(graph)
-    values[0, 0] = np.inf
-    store(values)
+DAMAGES = [change_one_weight, scale_one_layer, make_one_weight_infinite]
 
 
 @pytest.mark.parametrize("graph", ["encoder.onnx", "matcher.onnx"])
-@pytest.mark.parametrize("damage", [change_one_weight, scale_one_layer, make_one_weight_infinite])
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_a_damaged_engine_is_caught(
-    tiny_engine: Path, tiny_weights: Path, tmp_path: Path, graph: str, damage: Callable
+    request: pytest.FixtureRequest,
+    tiny_weights: Path,
+    tiny_head: Callable[[str], Path],
+    tmp_path: Path,
+    graph: str,
+    damage: Callable,
+    precision: str,
 ):
-    copy = damaged(tiny_engine, tmp_path, graph, damage)
-    parity = check_engine(copy, weights=tiny_weights, threads=1)
+    half = precision == "fp16"
+    engine = request.getfixturevalue("half_engine" if half else "tiny_engine")
+    head = tiny_head("super_resolution") if half else None
+    copy = damaged(engine, tmp_path, graph, damage)
+    parity = check_engine(copy, weights=tiny_weights, head=head, threads=1)
+    assert parity.what == f"onnx cpu {precision}"
     assert not parity.passed
     if damage is make_one_weight_infinite:
         assert any("not finite" in fault for fault in parity.faults)
@@ -103,10 +83,71 @@ def test_another_model_file_is_no_reference(tiny_engine: Path):
 
 
 def test_nan_is_outside_of_every_limit():
-    from zeroco_ros.estimate.parity import LIMITS, PairParity
+    pair = PairParity("x", 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0)
+    for limits in map(dataclasses.asdict, LIMITS.values()):
+        assert pair.faults(limits) == []
+        for field in limits:
+            worse = dataclasses.replace(pair, **{field: float("nan")})
+            assert worse.faults(limits) == [f"{field} nan above {limits[field]:g}"]
+    assert dataclasses.replace(pair, non_finite=2).faults({}) == ["2 values that are not finite"]
 
-    pair = PairParity("x", 0.0, 0.0, 0.0, 0.0, 0)
-    assert pair.faults(LIMITS["fp32"]) == []
-    for field in ("volume", "flow_median", "flow_p99", "confidence_p99"):
-        worse = dataclasses.replace(pair, **{field: float("nan")})
-        assert len(worse.faults(LIMITS["fp32"])) == 1
+
+def test_coarser_arithmetic_has_wider_limits():
+    for field in dataclasses.asdict(LIMITS["fp32"]):
+        values = [getattr(LIMITS[name], field) for name in ("fp32", "fp16", "bf16")]
+        assert values == sorted(values) and values[0] < values[2]
+
+
+def test_verdicts_are_kept_with_the_engine_that_they_are_about(
+    tiny_engine: Path, tiny_weights: Path, tmp_path: Path
+):
+    copy = damaged(tiny_engine, tmp_path, "encoder.onnx", make_one_weight_infinite)
+    parity = check_engine(copy, weights=tiny_weights)
+    assert stored_verdicts(copy) == {}
+    assert store_verdict(copy, parity)
+    assert store_verdict(copy, dataclasses.replace(parity, faults=(), what="onnx cuda fp32"))
+    found = stored_verdicts(copy)
+    assert {what: entry["passed"] for what, entry in found.items()} == {
+        "onnx cpu fp32": False,
+        "onnx cuda fp32": True,
+    }
+    assert found["onnx cpu fp32"]["faults"] == list(parity.faults)
+    manifest = (copy / "manifest.json").read_text()
+    (copy / "manifest.json").write_text(manifest + " ")  # another engine in the same folder
+    assert stored_verdicts(copy) == {}
+    (copy / "parity.json").write_text("[]")
+    assert stored_verdicts(copy) == {}
+
+
+def test_zeroco_check_keeps_the_verdict(tiny_engine: Path, tiny_weights: Path):
+    assert main(["check", str(tiny_engine), "--weights", str(tiny_weights), "--threads", "1"]) == 0
+    assert stored_verdicts(tiny_engine)["onnx cpu fp32"]["passed"] is True
+
+
+def test_pytorch_itself_is_checked_in_bf16(tiny_weights: Path, capsys):
+    options = ["check", "--preset", "fast", "--weights", str(tiny_weights), "--device", "cpu"]
+    main([*options, "--precision", "bf16", "--json"])
+    report = json.loads(capsys.readouterr().out)
+    assert report["what"] == "torch cpu bf16" and report["limits"]["volume"] == 0.2
+    assert all(0 < pair["volume_rms"] < 0.1 for pair in report["pairs"])
+    config = FlowConfig(max_side=64)
+    assert check_torch(config, "fp32", device="cpu", weights=tiny_weights).passed
+    with pytest.raises(ConfigError, match="'fp16' on a CPU"):
+        check_torch(config, "fp16", device="cpu", weights=tiny_weights)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--backend", "onnx"], "runs an engine: give its FOLDER"),
+        (["{engine}", "--backend", "torch"], "leave FOLDER out"),
+        (["{engine}", "--precision", "fp16"], "engine of fp32: export it with --precision fp16"),
+        (["{engine}", "--backend", "tensorrt"], "tensorrt cannot be imported|no GPU"),
+    ],
+)
+def test_what_cannot_be_checked(tiny_engine: Path, capsys, options: list[str], text: str):
+    given = [option.format(engine=tiny_engine) for option in options]
+    assert main(["check", *given]) == 2
+    import re
+
+    assert re.search(text, capsys.readouterr().err)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
-from zeroco_ros.errors import ConfigError
-
-HELP = "write the network as ONNX graphs, an engine for ONNX Runtime"
+HELP = "write the network as ONNX graphs, an engine for ONNX Runtime and TensorRT"
 DESCRIPTION = """\
-Writes a folder with the backbone's and the flow head's graphs for one camera
-resolution, and a manifest. `zeroco flow --engine FOLDER` runs it in ONNX Runtime,
-`zeroco check FOLDER` compares it with PyTorch. Needs zeroco_ros[onnx]."""
+Writes a folder with the graphs of the backbone and the heads for one camera
+resolution, and a manifest, and compares it with PyTorch as `zeroco check FOLDER`
+does. `zeroco flow --engine FOLDER` runs it in ONNX Runtime, `zeroco build FOLDER`
+makes it ready for TensorRT. Needs zeroco_ros[onnx]. Exit code 1: it is wrong."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,45 +21,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--image",
         default="640x480",
-        metavar="WxH",
-        help="the camera's width and height in pixels (default: 640x480)",
+        metavar="WxH|NAME",
+        help="the camera's pixels, such as 640x480, or vga, 720p, ... (default: 640x480)",
+    )
+    add(
+        "--precision",
+        default="fp32",
+        metavar="P",
+        help="of the products inside: fp32, or fp16 for a GPU (default: fp32)",
     )
     add("--preset", default="default", metavar="NAME", help="fast, default, accurate or paper")
     add("--weights", default="default", metavar="NAME|FILE", help="as for `zeroco flow`")
     add("--head", metavar="NAME|FILE", help="another flow head than the preset's, or none")
+    add(
+        "--depth",
+        nargs="?",
+        const="depth_head",
+        metavar="NAME|FILE",
+        help="with a depth head, for depth of the modes learned and fused (default: depth_head)",
+    )
+    add(
+        "--correlation",
+        metavar="WHAT",
+        help="cross_attention, decoder or encoder, in place of the preset's",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, and say how far every graph is from PyTorch."""
+    """Export, say how far every graph is from PyTorch, and pass it through the parity gate."""
     from dataclasses import replace
 
+    from zeroco_ros.commands.check import print_parity
+    from zeroco_ros.engine.resolutions import image_size
     from zeroco_ros.estimate.config import preset
-    from zeroco_ros.estimate.exported import export_engine
+    from zeroco_ros.estimate.exported import ExportReport, export_engine
+    from zeroco_ros.estimate.parity import check_engine
+    from zeroco_ros.estimate.parity_verdict import store_verdict
 
     config = preset(args.preset)
-    if args.head is not None:
-        config = replace(config, head=args.head)
-    width, height = _image_size(args.image)
-    report = export_engine(
+    for name in ("head", "correlation"):
+        if getattr(args, name) is not None:
+            config = replace(config, **{name: getattr(args, name)})
+    width, height = image_size(args.image)
+
+    def tell(line: str) -> None:
+        print(f"{line} ...", file=sys.stderr, flush=True)
+
+    report: ExportReport = export_engine(
         args.out,
         config,
         (height, width),
         weights=args.weights,
-        progress=lambda line: print(f"{line} ...", file=sys.stderr, flush=True),
+        depth=args.depth,
+        precision=args.precision,
+        progress=tell,
     )
-    manifest = report.manifest
     for name, gap in report.differences.items():
-        size = (args.out / f"{name}.onnx").stat().st_size / 1e6
-        print(f"{name + '.onnx':20s} {size:6.1f} MB, at most {gap:.1e} from PyTorch (relative)")
-    high, wide = manifest.model_size
-    print(f"{args.out}: {manifest.precision}, network input {wide}x{high}")
-    if manifest.weights.license_note:
-        print(manifest.weights.license_note)
-    return 0
-
-
-def _image_size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{2,5})[xX](\d{2,5})", text.strip())
-    if match is None:
-        raise ConfigError(f"--image is {text!r}: give WIDTHxHEIGHT in pixels, such as 640x480")
-    return int(match[1]), int(match[2])
+        files = [path for path in report.manifest.files if path.split(".")[0] == name]
+        size = sum((args.out / path).stat().st_size for path in files) / 1e6
+        print(f"{name + '.onnx':25s} {size:6.1f} MB, at most {gap:.1e} from PyTorch (relative)")
+    high, wide = report.manifest.model_size
+    print(f"{args.out}: {report.manifest.precision}, network input {wide}x{high}")
+    if report.manifest.weights.license_note:
+        print(report.manifest.weights.license_note)
+    tell("comparing it with PyTorch in float32")
+    head = None if config.head == "none" else config.head
+    parity = check_engine(args.out, weights=args.weights, head=head, depth=args.depth)
+    store_verdict(args.out, parity)
+    print_parity(parity)
+    return 0 if parity.passed else 1

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from zeroco_ros.croco.descriptors import Encoding
 from zeroco_ros.croco.positions import Grid
+from zeroco_ros.engine.bundle import Readout
 from zeroco_ros.engine.pair import Pair
-from zeroco_ros.engine.readout import PairRead, Readout
+from zeroco_ros.engine.readout import PairRead
 from zeroco_ros.errors import BackendError
 
 

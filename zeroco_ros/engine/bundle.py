@@ -10,12 +10,12 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from zeroco_ros.engine.readout import Readout
 from zeroco_ros.errors import BackendError, ConfigError
 
 FORMAT = "zeroco_engine_2"
@@ -28,6 +28,21 @@ class Signature(NamedTuple):
 
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Readout:
+    """How a cost volume becomes matches.
+
+    kind: "hard", "soft" or "window"; window: its side in tokens, odd; beta: the softmax's
+    temperature, None for `readout.SPREAD_BETA` of each pair's spread; reciprocity: whether the
+    mean of both directions' volumes is read.
+    """
+
+    kind: str
+    window: int
+    beta: float | None
+    reciprocity: bool
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,8 @@ class Manifest:
     None without one; register_fix: baked into the cost volume; readout: of the matcher's graph,
     None without one; config: the values of the FlowConfig that it was exported for; weights, head,
     depth: where backbone, flow head and depth head come from, None for what it lacks; graphs: name
-    to inputs and outputs, the file of graph NAME is NAME.onnx; files: file name to sha256;
+    to inputs and outputs, the file of graph NAME is NAME.onnx, its weights may be in
+    NAME.onnx.data; files: file name to sha256;
     versions: of the libraries that exported it.
     """
 
@@ -103,14 +119,19 @@ class Manifest:
         return manifest
 
 
+def check_folder(folder: Path) -> None:
+    """Raise ConfigError where `folder` exists and is no bundle: it is not replaced by one."""
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise ConfigError(f"'{folder}' exists and is no engine: give another folder")
+
+
 def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
     """Write a bundle, replacing a former bundle of that name.
 
     Raises ConfigError where `folder` exists and is no bundle, BackendError where it cannot be
     written; a former bundle is then still there, and nothing else is left behind.
     """
-    if folder.exists() and not (folder / MANIFEST).is_file():
-        raise ConfigError(f"'{folder}' exists and is no engine: give another folder")
+    check_folder(folder)
     draft, former = (
         folder.with_name(f".{folder.name}.{os.getpid()}.{word}") for word in ("partial", "former")
     )
@@ -157,19 +178,38 @@ def read_manifest(folder: Path) -> Manifest:
 
 def read_graph(folder: Path, manifest: Manifest, name: str) -> bytes:
     """The bytes of one graph. Raises BackendError where they are not those that were exported."""
+    with _file(folder, manifest, name) as file:
+        content = file.read()
+    _check(folder, manifest, name, sha256(content))
+    return content
+
+
+def check_file(folder: Path, manifest: Manifest, name: str) -> None:
+    """Compare a file of any size with the manifest; raises BackendError as `read_graph`."""
+    digest = hashlib.sha256()
+    with _file(folder, manifest, name) as file:
+        while chunk := file.read(1 << 24):
+            digest.update(chunk)
+    _check(folder, manifest, name, digest.hexdigest())
+
+
+@contextmanager
+def _file(folder: Path, manifest: Manifest, name: str) -> Iterator[BinaryIO]:
     if name not in manifest.files:
         raise BackendError(f"engine '{folder}' has no {name}: export it again")
     try:
-        content = (folder / name).read_bytes()
+        with (folder / name).open("rb") as file:
+            yield file
     except OSError as error:
         raise BackendError(f"engine '{folder}': {name}: {error.strerror}") from None
-    found = sha256(content)
+
+
+def _check(folder: Path, manifest: Manifest, name: str, found: str) -> None:
     if found != manifest.files[name]:
         raise BackendError(
             f"engine '{folder}': {name} is truncated or changed (sha256 {found[:12]}, the "
             f"manifest says {manifest.files[name][:12]}): export it again"
         )
-    return content
 
 
 def sha256(content: bytes) -> str:

@@ -7,10 +7,13 @@ for a TensorRT parser to stumble over.
 from __future__ import annotations
 
 import logging
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +22,7 @@ from zeroco_ros.engine.graphs import Graph
 from zeroco_ros.errors import BackendError
 
 OPSET = 18
+ONE_FILE = 1_900_000_000  # bytes of weights; a protobuf file ends at 2 GiB
 FORBIDDEN = frozenset({"If", "Loop", "Scan", "Range", "Tile"})
 MISSING = (
     "{name} cannot be imported: it is needed to export; install it with "
@@ -28,11 +32,14 @@ MISSING = (
 
 @dataclass(frozen=True)
 class Exported:
-    """content: the ONNX file; difference: largest absolute difference to PyTorch, relative to the
-    largest value of that output, over all outputs, as ONNX Runtime computes it on the CPU.
+    """A graph's files.
+
+    files: NAME.onnx, and NAME.onnx.data with its weights where they are too many for one file;
+    difference: largest absolute difference to PyTorch, relative to the largest value of that
+    output, over all outputs, as ONNX Runtime computes it on the CPU.
     """
 
-    content: bytes
+    files: dict[str, bytes]
     difference: float
 
 
@@ -42,7 +49,7 @@ def export_graph(name: str, graph: Graph) -> Exported:
     Raises BackendError where a library is missing or the graph is not what was asked for.
     """
     try:
-        import onnx
+        import onnx  # noqa: F401
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
@@ -61,19 +68,45 @@ def export_graph(name: str, graph: Graph) -> Exported:
         )
     assert program is not None
     model = program.model_proto
-    onnx.checker.check_model(model, full_check=True)
+    _forget_origin(model)
     found = FORBIDDEN & {node.op_type for node in model.graph.node}
     if found:
         raise BackendError(f"{name}: the exported graph has {', '.join(sorted(found))} nodes")
-    content: bytes = model.SerializeToString()
-    return Exported(content, difference(content, graph))
+    with tempfile.TemporaryDirectory(prefix="zeroco_export_") as folder:
+        path = _save(model, Path(folder), f"{name}.onnx")
+        content = {file.name: file.read_bytes() for file in sorted(Path(folder).iterdir())}
+        return Exported(content, difference(path, graph))
 
 
-def difference(content: bytes, graph: Graph) -> float:
+def _forget_origin(model: Any) -> None:
+    """Drop the exporter's notes: stack traces with paths of this machine, half of a small file."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output):
+        del part.metadata_props[:]
+    for value in graph.initializer:
+        del value.metadata_props[:]
+    for node in graph.node:
+        node.ClearField("doc_string")
+
+
+def _save(model: Any, folder: Path, name: str) -> Path:
+    """Write a model, its weights beside it if need be, and check what was written."""
+    import onnx
+
+    weights = sum(len(tensor.raw_data) for tensor in model.graph.initializer)
+    if weights > ONE_FILE:
+        onnx.external_data_helper.convert_model_to_external_data(model, location=f"{name}.data")
+    path = folder / name
+    onnx.save_model(model, path)
+    onnx.checker.check_model(path, full_check=True)
+    return path
+
+
+def difference(model: bytes | Path, graph: Graph) -> float:
     """How far ONNX Runtime is from PyTorch on the graph's example; see `Exported`."""
     from zeroco_ros.engine.onnx_backend import open_session
 
-    session = open_session(content, "cpu", threads=None)
+    session = open_session(model, "cpu", threads=None)
     feed = {
         name: value.numpy()
         for name, value in zip(graph.signature.inputs, graph.example, strict=True)

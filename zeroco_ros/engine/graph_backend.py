@@ -10,10 +10,10 @@ from torch import Tensor
 
 from zeroco_ros.croco.descriptors import Encoding
 from zeroco_ros.croco.positions import Grid
-from zeroco_ros.engine.bundle import Manifest
+from zeroco_ros.engine.bundle import Manifest, Readout
 from zeroco_ros.engine.head_graphs import flat_levels, nested_levels
 from zeroco_ros.engine.pair import GraphPair, Valid, token_index
-from zeroco_ros.engine.readout import PairRead, Readout
+from zeroco_ros.engine.readout import PairRead
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.features import Level
 from zeroco_ros.heads.recurrent import HeadFlow

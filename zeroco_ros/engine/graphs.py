@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from zeroco_ros.croco.descriptors import Encoding, MatchDescriptors
 from zeroco_ros.croco.model import CroCo
 from zeroco_ros.croco.positions import Grid
-from zeroco_ros.engine.bundle import Signature
-from zeroco_ros.engine.readout import FAR, Readout, read_pair
+from zeroco_ros.engine.bundle import Readout, Signature
+from zeroco_ros.engine.readout import FAR, read_pair
 from zeroco_ros.matching.cost_volume import attention_volume
 
 Size = tuple[int, int]

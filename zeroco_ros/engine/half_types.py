@@ -23,15 +23,20 @@ NO_BF16 = (
 )
 
 
+def check_precision(precision: str) -> None:
+    """Raise ConfigError for another precision of an engine than those of `PRECISIONS`."""
+    if precision == "bf16":
+        raise ConfigError(NO_BF16)
+    if precision not in PRECISIONS:
+        raise ConfigError(f"precision {precision!r} of an engine: one of {', '.join(PRECISIONS)}")
+
+
 def typed(module: nn.Module, precision: str) -> nn.Module:
     """Return the module in evaluation mode, for "fp16" a copy with half-precision layers.
 
     Raises ConfigError for another precision than those of `PRECISIONS`.
     """
-    if precision == "bf16":
-        raise ConfigError(NO_BF16)
-    if precision not in PRECISIONS:
-        raise ConfigError(f"precision {precision!r} of an engine: one of {', '.join(PRECISIONS)}")
+    check_precision(precision)
     if precision == "fp32":
         return module.eval()
     copied = copy.deepcopy(module).eval()

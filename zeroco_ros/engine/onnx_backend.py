@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zeroco_ros.engine.bundle import Manifest, read_graph, read_manifest
+from zeroco_ros.engine.bundle import Manifest, check_file, read_graph, read_manifest
 from zeroco_ros.engine.graph_backend import BACKBONE, GraphBackend
 from zeroco_ros.errors import BackendError, ConfigError
 
@@ -28,8 +28,8 @@ PROVIDERS = {
 }
 
 
-def open_session(content: bytes, provider: str, threads: int | None) -> Any:
-    """An ONNX Runtime session of a graph in memory.
+def open_session(model: bytes | Path, provider: str, threads: int | None) -> Any:
+    """An ONNX Runtime session of a graph in memory, or of a file with its weights beside it.
 
     provider: "cpu", "cuda" or "tensorrt"; threads: on the CPU, None for the library's choice.
     Raises BackendError where the library or the provider is missing or refuses the graph, and
@@ -52,7 +52,7 @@ def open_session(content: bytes, provider: str, threads: int | None) -> Any:
     if threads is not None:
         options.intra_op_num_threads = threads
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=PROVIDERS[provider])
+        session = onnxruntime.InferenceSession(model, options, providers=PROVIDERS[provider])
     except Exception as error:  # the library has no common base class for its errors
         raise BackendError(f"onnxruntime refuses the graph: {error}") from None
     if session.get_providers()[0] != PROVIDERS[provider][0]:  # it falls back without a word
@@ -69,9 +69,12 @@ class OnnxRunner:
     def __init__(
         self, folder: Path, manifest: Manifest, name: str, provider: str, threads: int | None
     ) -> None:
-        content = read_graph(folder, manifest, f"{name}.onnx")
+        model: bytes | Path = read_graph(folder, manifest, f"{name}.onnx")
+        if f"{name}.onnx.data" in manifest.files:
+            check_file(folder, manifest, f"{name}.onnx.data")
+            model = folder / f"{name}.onnx"
         self._signature = manifest.graphs[name]
-        self._session = open_session(content, provider, threads)
+        self._session = open_session(model, provider, threads)
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
         """See the class."""

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from zeroco_ros.croco.descriptors import PairDescriptors
 from zeroco_ros.croco.positions import Grid
+from zeroco_ros.engine.bundle import Readout
 from zeroco_ros.engine.graphs import FIRST, LAST, PLAIN, READ, VOLUMES
-from zeroco_ros.engine.readout import PairRead, Readout
+from zeroco_ros.engine.readout import PairRead
 from zeroco_ros.engine.torch_backend import pair_volumes
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.aggregation import Direction

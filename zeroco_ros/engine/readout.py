@@ -7,34 +7,19 @@ TensorRT would have to gather, and no product of positions, which a GPU might ro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from zeroco_ros.croco.positions import Grid
+from zeroco_ros.engine.bundle import Readout
 from zeroco_ros.matching.argmax import token_positions
 from zeroco_ros.matching.cost_volume import reciprocal_volume
 
 # Attention logits of weights that bring no temperature: this share of the volume's spread.
 SPREAD_BETA = 0.1
 FAR = 1e30  # below every logit, and finite after a division by the smallest temperature
-
-
-@dataclass(frozen=True)
-class Readout:
-    """How a cost volume becomes matches.
-
-    kind: "hard", "soft" or "window"; window: its side in tokens, odd; beta: the softmax's
-    temperature, None for `SPREAD_BETA` of each pair's spread; reciprocity: whether the mean of
-    both directions' volumes is read.
-    """
-
-    kind: str
-    window: int
-    beta: float | None
-    reciprocity: bool
 
 
 class PairRead(NamedTuple):

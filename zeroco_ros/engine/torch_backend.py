@@ -10,8 +10,8 @@ from torch import Tensor
 from zeroco_ros.croco.decoder import DecoderFrame
 from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
 from zeroco_ros.croco.positions import Grid
+from zeroco_ros.engine.bundle import Readout
 from zeroco_ros.engine.layers import DTYPES, computes_bf16, computes_int8, prepared
-from zeroco_ros.engine.readout import Readout
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.matching.cost_volume import VolumeSum, attention_volume, select_tokens
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from zeroco_ros.croco.model import Encoding
 from zeroco_ros.engine.backend import Backend, NonFiniteOutput
+from zeroco_ros.engine.bundle import Readout
 from zeroco_ros.engine.pair import GraphPair, Pair, first_features_of, volumes_of
-from zeroco_ros.engine.readout import SPREAD_BETA, PairRead, Readout
+from zeroco_ros.engine.readout import SPREAD_BETA, PairRead
 from zeroco_ros.errors import WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.frames import EncodedFrame

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from zeroco_ros.croco.checkpoint import LoadedCroco, load_croco
-from zeroco_ros.engine.bundle import Manifest, Origin, sha256, write_bundle
+from zeroco_ros.engine.bundle import Manifest, Origin, check_folder, sha256, write_bundle
 from zeroco_ros.engine.export import export_graph
 from zeroco_ros.engine.graphs import Graph, MatcherOutputs, backbone_graphs
-from zeroco_ros.engine.half_types import typed
+from zeroco_ros.engine.half_types import check_precision, typed
 from zeroco_ros.engine.head_graphs import depth_head_graphs, head_graphs, volume_head_graphs
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.coarse import readout_of, resolved_beta, resolved_register_fix
@@ -26,7 +26,15 @@ from zeroco_ros.heads.recurrent import RecurrentHead
 from zeroco_ros.matching.flow import fit_letterbox
 from zeroco_ros.weights import resolve
 
-__all__ = ["ExportReport", "OpenEngine", "engine_of", "export_engine", "open_engine"]
+__all__ = [
+    "EnginePlan",
+    "ExportReport",
+    "OpenEngine",
+    "engine_of",
+    "export_engine",
+    "open_engine",
+    "plan_engine",
+]
 
 Size = tuple[int, int]
 Progress = Callable[[str], None]
@@ -39,6 +47,14 @@ class ExportReport:
 
     manifest: Manifest
     differences: dict[str, float]
+
+
+@dataclass(frozen=True)
+class EnginePlan:
+    """What an engine is made of. graphs: by name; manifest: without files and versions."""
+
+    graphs: dict[str, Graph]
+    manifest: Manifest
 
 
 @dataclass(frozen=True)
@@ -71,6 +87,34 @@ def export_engine(
     see `engine.half_types`. progress: called with a line per graph. Raises WeightsError,
     ConfigError for a configuration that graphs cannot hold, BackendError where exporting fails.
     """
+    check_folder(Path(folder))
+    plan = plan_engine(config, image, weights=weights, depth=depth, precision=precision)
+    files: dict[str, bytes] = {}
+    differences: dict[str, float] = {}
+    for name, graph in plan.graphs.items():
+        progress(f"exporting {name}")
+        exported = export_graph(name, graph)
+        files |= exported.files
+        differences[name] = exported.difference
+    manifest = dataclasses.replace(
+        plan.manifest,
+        files={name: sha256(content) for name, content in files.items()},
+        versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+    )
+    write_bundle(Path(folder), manifest, files)
+    return ExportReport(manifest, differences)
+
+
+def plan_engine(
+    config: FlowConfig,
+    image: Size,
+    *,
+    weights: str | Path = "default",
+    depth: str | Path | None = None,
+    precision: str = "fp32",
+) -> EnginePlan:
+    """Build the modules that `export_engine` writes as graphs; arguments and errors as there."""
+    check_precision(precision)
     parts = _load(config, weights, depth)
     metadata = parts.backbone.metadata
     box = fit_letterbox(
@@ -83,10 +127,13 @@ def export_engine(
         first=config.correlation == "decoder",
         last=parts.depth is not None or (parts.head is not None and not recurrent),
     )
-    graphs = backbone_graphs(parts.backbone.model, box.model, outputs)
     size = head_size(image, config.head_max_side) if recurrent else None
+    graphs = backbone_graphs(parts.backbone.model, box.model, outputs)
     graphs |= _head_graphs(parts, config, size, box.valid)
-    files, differences = _export(graphs, precision, progress)
+    graphs = {
+        name: dataclasses.replace(graph, module=typed(graph.module, precision))
+        for name, graph in graphs.items()
+    }
     manifest = Manifest(
         kind="onnx",
         precision=precision,
@@ -101,11 +148,10 @@ def export_engine(
         head=parts.head_origin,
         depth=parts.depth_origin,
         graphs={name: graph.signature for name, graph in graphs.items()},
-        files={name: sha256(content) for name, content in files.items()},
-        versions={name: importlib.metadata.version(name) for name in _LIBRARIES},
+        files={},
+        versions={},
     )
-    write_bundle(Path(folder), manifest, files)
-    return ExportReport(manifest, differences)
+    return EnginePlan(graphs, manifest)
 
 
 def _load(config: FlowConfig, weights: str | Path, depth: str | Path | None) -> _Parts:
@@ -163,17 +209,3 @@ def _volume_beta(parts: _Parts, config: FlowConfig) -> float:
     if beta is None:
         raise ConfigError("this head needs the temperature of its backbone: set beta")
     return beta
-
-
-def _export(
-    graphs: dict[str, Graph], precision: str, progress: Progress
-) -> tuple[dict[str, bytes], dict[str, float]]:
-    files: dict[str, bytes] = {}
-    differences: dict[str, float] = {}
-    for name, graph in graphs.items():
-        progress(f"exporting {name}")
-        module = typed(graph.module, precision)
-        exported = export_graph(name, dataclasses.replace(graph, module=module))
-        files[f"{name}.onnx"] = exported.content
-        differences[name] = exported.difference
-    return files, differences

@@ -68,18 +68,18 @@ class LearnedDepth:
 
     head: shipped weights or a file of `zeroco train depth`; backend: of the flow estimator whose
     frames it is given, its device and precision are used. An engine brings its own depth head,
-    which has to be this one. Raises WeightsError for an unreadable file, ConfigError for another
-    kind of head or an engine without it.
+    which has to be this one (None: whichever it is). Raises WeightsError for an unreadable file,
+    ConfigError for another kind of head or an engine without it.
     """
 
-    def __init__(self, backend: Backend, head: str | Path = "depth_head") -> None:
+    def __init__(self, backend: Backend, head: str | Path | None = "depth_head") -> None:
         self.backend = backend
         self.metadata: Mapping[str, Any]
         self._runner: DepthHeadRunner
         if isinstance(backend, GraphBackend):
             self._runner, self.metadata = _of_engine(backend, head)
         else:
-            loaded = load_head(resolve(head))
+            loaded = load_head(resolve(head or "depth_head"))
             if not isinstance(loaded.head, DepthHead):
                 raise ConfigError(f"head '{head}' is of kind {loaded.kind!r}: depth is needed")
             self._runner = TorchDepthHead(loaded.head, backend.device, backend.precision)
@@ -143,7 +143,7 @@ class LearnedDepth:
 
 
 def _of_engine(
-    backend: GraphBackend, head: str | Path
+    backend: GraphBackend, head: str | Path | None
 ) -> tuple[DepthHeadRunner, Mapping[str, Any]]:
     """Return the engine's depth head and its metadata, which has to be the head that is meant."""
     origin = backend.manifest.depth
@@ -152,7 +152,7 @@ def _of_engine(
             "this engine was exported without a depth head: export it with --depth, or use mode "
             "'geometric'"
         )
-    found = sha256(resolve(head).read_bytes())
+    found = origin.sha256 if head is None else sha256(resolve(head).read_bytes())
     if found != origin.sha256:
         raise ConfigError(
             f"this engine's depth head is '{origin.name}' (sha256 {origin.sha256[:12]}), not "

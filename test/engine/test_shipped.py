@@ -1,0 +1,81 @@
+"""ONNX Runtime equals PyTorch for every shipped weight file and for CroCo's official sizes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from zeroco_ros.croco.config import CrocoConfig
+from zeroco_ros.croco.model import CroCo
+from zeroco_ros.engine.bundle import Readout
+from zeroco_ros.engine.export import export_graph
+from zeroco_ros.engine.graphs import MatcherOutputs, backbone_graphs
+from zeroco_ros.estimate.config import FlowConfig
+from zeroco_ros.estimate.exported import export_engine
+from zeroco_ros.estimate.parity import check_engine
+from zeroco_ros.estimate.parity_verdict import stored_verdicts
+from zeroco_ros.weights import shipped
+
+pytest.importorskip("onnxscript", reason="zeroco_ros[onnx] is not installed")
+
+V2 = {"pos_embed": "rope100", "enc_depth": 12, "dec_depth": 12}
+OFFICIAL = {
+    "croco_v1": {},
+    "v2_vitb_small": {**V2, "dec_embed_dim": 512, "dec_depth": 8, "dec_num_heads": 16},
+    "v2_vitb_base": {**V2, "dec_embed_dim": 768, "dec_num_heads": 12},
+    "v2_vitl_base": {
+        **V2,
+        "enc_embed_dim": 1024,
+        "enc_depth": 24,
+        "enc_num_heads": 16,
+        "dec_embed_dim": 768,
+        "dec_num_heads": 12,
+    },
+}
+WHOLE = bool(os.environ.get("ZEROCO_LARGE"))
+
+
+def test_every_shipped_file(tmp_path: Path):
+    """Backbone, flow head and depth head in one engine, at a size that exports fast."""
+    assert set(shipped()) == {"default", "flow_head", "depth_head"}
+    config = FlowConfig(head="flow_head", max_side=96, head_max_side=64)
+    folder = tmp_path / "engine"
+    report = export_engine(folder, config, (72, 96), depth="depth_head")
+    assert set(report.manifest.graphs) == {
+        "encoder",
+        "matcher",
+        "head_features",
+        "head",
+        "depth_head_features",
+        "depth_head",
+    }
+    assert max(report.differences.values()) < 1e-4
+    parity = check_engine(folder, threads=1)
+    assert parity.passed, parity.faults
+    assert all(pair.depth_p99 is not None for pair in parity.pairs)
+    assert max(pair.sure for pair in parity.pairs) > 0.3
+    assert stored_verdicts(folder) == {}  # the command keeps them
+
+
+@pytest.mark.parametrize("name", sorted(OFFICIAL))
+def test_official_sizes(name: str):
+    """Random weights, two frames of 32x32 pixels; with ZEROCO_LARGE=1 of every size, whole.
+
+    Without, widths and heads of CroCo v1 (the tiny network of the other tests is a v2), one block
+    of each kind: an export takes a second per block.
+    """
+    shape = dict(OFFICIAL[name])
+    if not WHOLE:
+        if name != "croco_v1":
+            pytest.skip("takes a minute: ZEROCO_LARGE=1 runs it")
+        shape |= {"enc_depth": 1, "dec_depth": 1}
+    torch.manual_seed(0)
+    model = CroCo(CrocoConfig(**shape)).eval()
+    outputs = MatcherOutputs(True, Readout("window", 3, None, True), first=True, last=True)
+    for part, graph in backbone_graphs(model, (32, 32), outputs).items():
+        exported = export_graph(part, graph)
+        assert exported.difference < 1e-4, part
+        assert [file.removesuffix(".onnx") for file in exported.files] == [part]

@@ -1,0 +1,71 @@
+"""What the parity gate trusts: the same model files in PyTorch, float32, on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zeroco_ros.croco.checkpoint import load_croco
+from zeroco_ros.engine.bundle import Origin, sha256
+from zeroco_ros.engine.head_backend import HeadBackend
+from zeroco_ros.engine.pair_heads import TorchVolumeHead
+from zeroco_ros.engine.torch_backend import TorchBackend
+from zeroco_ros.errors import WeightsError
+from zeroco_ros.estimate.dense import DenseHead
+from zeroco_ros.estimate.engines import OpenEngine
+from zeroco_ros.estimate.flow import FlowEstimator
+from zeroco_ros.estimate.learned_depth import LearnedDepth
+from zeroco_ros.estimate.parity_pair import Tested
+from zeroco_ros.estimate.volume_head import VolumeHead
+from zeroco_ros.heads.aggregation import AggregationHead
+from zeroco_ros.heads.checkpoint import load_head
+from zeroco_ros.heads.recurrent import RecurrentHead
+from zeroco_ros.heads.super_resolution import SuperResolutionHead
+from zeroco_ros.weights import resolve
+
+
+def reference(
+    engine: OpenEngine,
+    weights: str | Path | None = None,
+    head: str | Path | None = None,
+    depth: str | Path | None = None,
+) -> Tested:
+    """Return the engine's estimator, and its depth head if it has one, in PyTorch.
+
+    weights, head, depth: as for `parity.check_engine`. Raises WeightsError for a model file that
+    is missing or not the one that the engine was exported from.
+    """
+    manifest = engine.backend.manifest
+    loaded = load_croco(_model_file(weights, manifest.weights))
+    backend = TorchBackend(loaded.model, "cpu", "fp32")
+    flow = FlowEstimator.from_backend(
+        backend, engine.config, metadata=loaded.metadata, head=_head(engine, head)
+    )
+    if manifest.depth is None:
+        return Tested(flow)
+    return Tested(flow, LearnedDepth(backend, _model_file(depth, manifest.depth)))
+
+
+def _head(engine: OpenEngine, file: str | Path | None) -> DenseHead | VolumeHead | None:
+    manifest = engine.backend.manifest
+    if manifest.head is None:
+        return None
+    path = _model_file(file, manifest.head)
+    loaded = load_head(path)
+    if isinstance(loaded.head, RecurrentHead) and manifest.head_size is not None:
+        runner = HeadBackend(loaded.head, "cpu", "fp32")
+        return DenseHead(runner, loaded.metadata, manifest.head_size)
+    if isinstance(loaded.head, AggregationHead | SuperResolutionHead):
+        volume = TorchVolumeHead(loaded.head, "cpu", "fp32")
+        return VolumeHead(volume, engine.config, loaded.metadata)
+    raise WeightsError(f"'{path}' is a head of kind {loaded.kind!r}: a flow head is needed")
+
+
+def _model_file(given: str | Path | None, origin: Origin) -> Path:
+    path = Path(resolve(origin.name.removesuffix(".safetensors") if given is None else given))
+    found = sha256(path.read_bytes())
+    if found != origin.sha256:
+        raise WeightsError(
+            f"'{path}' (sha256 {found[:12]}) is not the file that the engine was exported from "
+            f"({origin.name}, {origin.sha256[:12]}): give that one, or export the engine again"
+        )
+    return path

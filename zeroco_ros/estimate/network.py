@@ -278,6 +278,8 @@ def _opened(
         raise
     except BackendError as error:
         text = str(error) if str(folder) in str(error) else f"engine '{folder}': {error}"
+        if "zeroco " not in text and "export" not in text:
+            text += f"; export it again with 'zeroco export -o {folder}'"
         raise EngineRefusedError(text) from error
 
 

@@ -18,40 +18,19 @@ import json
 import sys
 import time
 import types
-from contextlib import nullcontext
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from gpu_stand_in import Faults, StandInDevice
+
+__all__ = ["MAGIC", "Faults", "StandInDevice", "install", "make_module"]
+
 MAGIC = b"STAND-IN PLAN\n"
 PHASES = {"Building engine": 4, "Computing profile costs": 5}
-
-
-@dataclass
-class Faults:
-    """What goes wrong, and what machine this is."""
-
-    version: str = "10.3.0"
-    device: str = "stand-in GPU"
-    capability: tuple[int, int] = (8, 7)
-    parse_error: str = ""
-    build_error: str = ""
-    step_seconds: float = 0.0
-    deaf: bool = False  # steps are not heard: the build cannot be stopped
-    deserialize_error: str = ""
-    no_context: str = ""
-    free: int = 8 << 30
-    no_cuda: bool = False
-    execute_fails: bool = False
-    scale: float = 1.0  # of every output: a wrong engine
-    non_finite: bool = False
-    capture_error: str = ""
-    replay_shift: float = 0.0  # a CUDA graph that gives something else
-    executed: int = 0
-    replayed: int = 0
-    built: int = 0
-    timing_given: int = 0
 
 
 def make_module(faults: Faults) -> types.ModuleType:
@@ -77,6 +56,7 @@ def _enums() -> dict[str, Any]:
             "ProfilingVerbosity", ["LAYER_NAMES_ONLY", "NONE", "DETAILED"]
         ),
         "BuilderFlag": enum.Enum("BuilderFlag", ["TF32"]),
+        "LayerInformationFormat": enum.Enum("LayerInformationFormat", ["ONELINE", "JSON"]),
         "TensorIOMode": enum.Enum("TensorIOMode", ["NONE", "INPUT", "OUTPUT"]),
         "DataType": enum.Enum("DataType", ["FLOAT", "HALF"]),
     }
@@ -265,6 +245,13 @@ def _running(faults: Faults) -> dict[str, Any]:
             buffer = (ctypes.c_float * size).from_address(self._addresses[node.name])
             return np.frombuffer(buffer, np.float32).reshape(node.shape)
 
+    class EngineInspector:
+        def __init__(self, names: list[str]) -> None:
+            self._names = names
+
+        def get_engine_information(self, form: Any) -> str:
+            return json.dumps({"Layers": self._names, "Format": form.name})
+
     class ICudaEngine:
         def __init__(self, session: Any, logger: Any) -> None:
             self._session, self._logger = session, logger
@@ -291,6 +278,9 @@ def _running(faults: Faults) -> dict[str, Any]:
         def get_tensor_dtype(self, name: str) -> Any:
             kind = {"tensor(float)": "FLOAT"}.get(self._nodes[name][1].type, "HALF")
             return sys.modules["tensorrt"].DataType[kind]
+
+        def create_engine_inspector(self) -> EngineInspector:
+            return EngineInspector(list(self._nodes))
 
         def create_execution_context(self) -> IExecutionContext | None:
             if faults.no_context:
@@ -321,61 +311,10 @@ def _running(faults: Faults) -> dict[str, Any]:
     return {
         "Dims": Dims,
         "IExecutionContext": IExecutionContext,
+        "EngineInspector": EngineInspector,
         "ICudaEngine": ICudaEngine,
         "Runtime": Runtime,
     }
-
-
-class StandInLane:
-    """A stream on the CPU: work is done when it is given."""
-
-    handle = 7
-
-    def __init__(self, faults: Faults) -> None:
-        self._faults = faults
-
-    def run(self, work: Any) -> None:
-        work()
-
-    def capture(self, work: Any) -> Any:
-        """Recording runs nothing; replaying runs what was recorded."""
-        if self._faults.capture_error:
-            raise RuntimeError(self._faults.capture_error)
-
-        def replay() -> None:
-            self._faults.replayed += 1
-            before, self._faults.scale = (
-                self._faults.scale,
-                self._faults.scale + self._faults.replay_shift,
-            )
-            work()
-            self._faults.scale = before
-
-        return replay
-
-
-class StandInDevice:
-    """A GPU on the CPU; see zeroco_ros.engine.device.Device."""
-
-    def __init__(self, faults: Faults, index: int = 0) -> None:
-        self._faults = faults
-        self.index, self.name, self.capability = index, faults.device, faults.capability
-
-    def active(self) -> Any:
-        return nullcontext()
-
-    def memory(self) -> Any:
-        from zeroco_ros.engine.device import Memory
-
-        return Memory(self._faults.free, 8 << 30)
-
-    def empty(self, shape: tuple[int, ...]) -> Any:
-        import torch
-
-        return torch.empty(shape, dtype=torch.float32)
-
-    def lane(self) -> StandInLane:
-        return StandInLane(self._faults)
 
 
 def install(monkeypatch: Any, faults: Faults | None = None) -> Faults:

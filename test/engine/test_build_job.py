@@ -67,7 +67,7 @@ def test_work_that_does_not_stop_is_left_behind(monkeypatch: pytest.MonkeyPatch)
 
 def test_nested_phases_are_one_percentage():
     tree = PhaseTree()
-    assert tree.state() == ("finishing", 0)
+    assert tree.state() == ("starting", 0)
     tree.start("outer", None, 4)
     assert tree.state() == ("outer", 0)
     tree.start("inner", "outer", 2)

@@ -55,6 +55,8 @@ EXPECTED = {
     ("IBuilderConfig", "profiling_verbosity"),
     ("IBuilderConfig", "set_memory_pool_limit"),
     ("IBuilderConfig", "set_timing_cache"),
+    ("EngineInspector", "get_engine_information"),
+    ("ICudaEngine", "create_engine_inspector"),
     ("ICudaEngine", "create_execution_context"),
     ("ICudaEngine", "device_memory_size_v2"),
     ("ICudaEngine", "get_tensor_mode"),

@@ -9,17 +9,19 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zeroco_ros.errors import ConfigError
+from zeroco_ros.errors import BackendError, ConfigError
 
 if TYPE_CHECKING:
-    from zeroco_ros.engine.build import Plans
+    from zeroco_ros.engine.build import Plan
     from zeroco_ros.engine.build_options import BuildOptions
     from zeroco_ros.engine.build_progress import BuildProgress
+    from zeroco_ros.engine.tensorrt_backend import TensorRTBackend
+    from zeroco_ros.estimate.config import FlowConfig
 
 HELP = "build an engine's TensorRT plans for this GPU, and check them"
 DESCRIPTION = """\
@@ -50,12 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="0 builds fast, 5 searches longest (default: 3)",
     )
     add("--verbosity", default="layer_names", help="for profilers: none, layer_names or detailed")
+    add("--layers", type=Path, metavar="FOLDER", help="write what became of the layers, as JSON")
     add("--tf32", action="store_true", help="allow 19-bit products in float32 graphs")
     export = parser.add_argument_group("to export first; without FOLDER")
     add = export.add_argument
     add("--image", metavar="WxH|NAME", help="the camera's pixels, such as 640x480, or vga, 720p")
     add("--preset", default="default", metavar="NAME", help="fast, default, accurate or paper")
-    add("--precision", default="fp32", metavar="P", help="fp32 or fp16 (default: fp32)")
+    add("--precision", default="fp16", metavar="P", help="fp32 or fp16 (default: fp16)")
+    add("--depth", metavar="NAME|FILE", help="export this depth head too")
     add("-o", "--out", type=Path, metavar="FOLDER", help="default: in the cache")
     add(
         "--weights",
@@ -76,8 +80,10 @@ def run(args: argparse.Namespace) -> int:
     with _stoppable():
         _require(args)
         folder = args.engine or _exported(args)
+        if args.check:
+            return _build_and_check(args, folder, options)
         _build(args, folder, options)
-        return _check(args, folder, options) if args.check else 0
+        return 0
 
 
 def _require(args: argparse.Namespace) -> None:
@@ -89,11 +95,14 @@ def _require(args: argparse.Namespace) -> None:
         raise ConfigError("what to build? give an engine of `zeroco export`, or --image WxH")
     if args.engine is not None and args.image is not None:
         raise ConfigError("--image exports a new engine: give either a FOLDER or --image")
+    if args.layers is not None and not args.check:
+        raise ConfigError("--layers needs the plans to be opened: leave --no-check out")
     require_tensorrt()
     device.open_device(args.device)
 
 
 def _build(args: argparse.Namespace, folder: Path, options: BuildOptions) -> None:
+    """Build only."""
     from zeroco_ros.engine.build import build_engine
 
     line = _ProgressLine()
@@ -101,37 +110,57 @@ def _build(args: argparse.Namespace, folder: Path, options: BuildOptions) -> Non
         folder, options, args.cache, line.show, device=args.device, force=args.force
     )
     line.end()
-    _tell(built)
+    _tell(built.plans, built.warnings)
 
 
-def _tell(built: Plans) -> None:
-    for name, plan in built.plans.items():
-        how = f"built in {plan.record.seconds:.1f} s" if plan.fresh else "from the cache"
-        where = "in memory only" if plan.path is None else str(plan.path)
-        print(f"{name:14s} {plan.record.plan_bytes / 1e6:7.1f} MB  {how:18s}  {where}")
-    for warning in built.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
-
-
-def _check(args: argparse.Namespace, folder: Path, options: BuildOptions) -> int:
-    """The parity gate; its verdict is kept with the plans."""
+def _build_and_check(args: argparse.Namespace, folder: Path, options: BuildOptions) -> int:
+    """Build, and pass the parity gate; its verdict is kept with the plans."""
     from zeroco_ros.commands.check import print_parity
     from zeroco_ros.engine.tensorrt_backend import open_tensorrt
     from zeroco_ros.estimate.parity import check_backend
 
+    line = _ProgressLine()
     backend = open_tensorrt(
-        folder, cache=args.cache, options=options, device=args.device, refused_ok=True
+        folder,
+        cache=args.cache,
+        allow_build=True,
+        force=args.force,
+        options=options,
+        progress=line.show,
+        device=args.device,
+        refused_ok=True,
     )
-    parity = check_backend(backend, weights=args.weights, head=args.head)
+    line.end()
+    parity = check_backend(backend, weights=args.weights, head=args.head, depth=args.depth)
     backend.record_verdict(parity.passed, parity.faults)
+    _tell(backend.plans, backend.warnings)
+    if args.layers is not None:
+        _write_layers(args.layers, backend)
     print_parity(parity)
-    for warning in backend.warnings:
-        print(f"warning: {warning}", file=sys.stderr)
     if parity.passed:
-        print(
-            f"run it: zeroco flow TARGET SOURCE -o flow.png --backend tensorrt --engine {folder}"
-        )
+        command = f"zeroco flow TARGET SOURCE -o flow.png --backend tensorrt --engine {folder}"
+        print(f"run it: {command}")
+    else:
+        print(f"these plans of {folder} are not run from now on")
     return 0 if parity.passed else 1
+
+
+def _write_layers(folder: Path, backend: TensorRTBackend) -> None:
+    from zeroco_ros.media.atomic import atomic_write
+
+    for name, runner in backend.runners_by_name.items():
+        with atomic_write(folder / f"{name}.layers.json") as handle:
+            handle.write(runner.layers().encode())
+    print(f"{folder}: layers of {len(backend.runners_by_name)} plans")
+
+
+def _tell(plans: Mapping[str, Plan], warnings: Sequence[str]) -> None:
+    for name, plan in plans.items():
+        how = f"built in {plan.record.seconds:.1f} s" if plan.fresh else "from the cache"
+        where = "in memory only" if plan.path is None else str(plan.path)
+        print(f"{name:14s} {plan.record.plan_bytes / 1e6:7.1f} MB  {how:18s}  {where}")
+    for warning in warnings:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def _exported(args: argparse.Namespace) -> Path:
@@ -146,18 +175,56 @@ def _exported(args: argparse.Namespace) -> Path:
     if args.head is not None:
         config = dataclasses.replace(config, head=args.head)
     weights = args.weights or "default"
-    name = f"{Path(weights).stem}-{width}x{height}-{args.preset}-{args.precision}"
-    folder = args.out or cache_root(args.cache) / "engines" / name
+    parts = [Path(weights).stem, f"{width}x{height}", args.preset, args.precision]
+    parts += [Path(part).stem for part in (args.head, args.depth) if part]
+    folder = args.out or cache_root(args.cache) / "engines" / "-".join(parts)
+    if not args.force and _is_there(folder, config, (height, width), weights, args):
+        print(f"{folder}: was exported before")
+        return folder
     export_engine(
         folder,
         config,
         (height, width),
         weights=weights,
+        depth=args.depth,
         precision=args.precision,
         progress=lambda line: print(f"{line} ...", file=sys.stderr, flush=True),
     )
-    print(f"{folder}: exported for images of {width}x{height}")
+    print(f"{folder}: exported for images of {width}x{height}, {args.precision}")
     return folder
+
+
+def _is_there(
+    folder: Path,
+    config: FlowConfig,
+    image: tuple[int, int],
+    weights: str,
+    args: argparse.Namespace,
+) -> bool:
+    """Whether a former export is of the same files, configuration and size."""
+    import json
+
+    from zeroco_ros.engine.bundle import Origin, read_manifest, sha256
+    from zeroco_ros.weights import resolve
+
+    try:
+        manifest = read_manifest(folder)
+    except BackendError:
+        return False
+
+    def same(origin: Origin | None, wanted: str | None) -> bool:
+        if origin is None or wanted is None:
+            return origin is None and wanted is None
+        return origin.sha256 == sha256(resolve(wanted).read_bytes())
+
+    asked = json.loads(json.dumps(dataclasses.asdict(config)))
+    head = None if config.head == "none" else config.head
+    return (
+        (manifest.config, manifest.image, manifest.precision) == (asked, image, args.precision)
+        and same(manifest.weights, weights)
+        and same(manifest.head, head)
+        and same(manifest.depth, args.depth)
+    )
 
 
 def _list(args: argparse.Namespace) -> int:

@@ -16,13 +16,14 @@ from zeroco_ros.engine import device as devices
 from zeroco_ros.engine.build_job import BuildCancelled, Job
 from zeroco_ros.engine.build_options import BuildOptions
 from zeroco_ros.engine.build_progress import BuildProgress, PhaseTree, Report
-from zeroco_ros.engine.bundle import Manifest, read_graph, read_manifest, sha256
+from zeroco_ros.engine.bundle import Manifest, check_file, read_graph, read_manifest, sha256
 from zeroco_ros.engine.cache import Ingredients, NoPlan, PlanCache, PlanRecord, files_hash
 from zeroco_ros.engine.tensorrt_library import require_tensorrt
 from zeroco_ros.errors import BackendError
 
 __all__ = ["BuildCancelled", "BuildOptions", "NotBuilt", "Plan", "Plans", "build_engine", "cached"]
 TOLD_EVERY = 5.0  # seconds without news after which the state is told again
+TOLD_AT = 5  # percent from one piece of news to the next
 _SHOWN = 12
 
 
@@ -73,13 +74,14 @@ def build_engine(
 ) -> Plans:
     """The plans of the bundle in `folder` for a GPU, each from the cache or built.
 
-    cache: see `engine.cache.cache_root`. progress: told, from the calling thread, at each new
-    percent and every five seconds. force: build even what is there. cancel: polled; true, as well
-    as whatever `progress` or a signal handler raises, ends a build within two seconds. Raises
-    NotBuilt where a plan is missing and `allow_build` is false, BuildCancelled,
+    options: None takes the newest plan that is there, whatever its options, and builds with the
+    default ones. cache: see `engine.cache.cache_root`. progress: told, from the calling thread, at
+    every fifth percent and every five seconds. force: build even what is there. cancel: polled;
+    true, as well as whatever `progress` or a signal handler raises, ends a build within two
+    seconds. Raises NotBuilt where a plan is missing and `allow_build` is false, BuildCancelled,
     `engine.device.DeviceMemoryError` or BackendError, each with what to do.
     """
-    work = _Work(Path(folder), options or BuildOptions(), cache, device)
+    work = _Work(Path(folder), options, cache, device)
     work.progress, work.cancel = progress, cancel
     plans = {
         name: work.plan(name, number, allow_build=allow_build, force=force)
@@ -108,10 +110,14 @@ def cached(
 
 
 def build_command(
-    folder: str | Path, options: BuildOptions, cache: str | Path | None, device: int, *more: str
+    folder: str | Path,
+    options: BuildOptions | None,
+    cache: str | Path | None,
+    device: int,
+    *more: str,
 ) -> str:
     """What to type to build a bundle's plans."""
-    words = ["zeroco", "build", str(folder), *options.arguments()]
+    words = ["zeroco", "build", str(folder), *(options or BuildOptions()).arguments()]
     if cache is not None:
         words += ["--cache", str(cache)]
     if device != 0:
@@ -128,11 +134,12 @@ class _Work:
     def __init__(
         self,
         folder: Path,
-        options: BuildOptions,
+        options: BuildOptions | None,
         cache: str | Path | None,
         device: int | devices.Device,
     ) -> None:
-        self.folder, self.options = folder, options
+        self.folder, self.options = folder, options or BuildOptions()
+        self._any = options is None
         self.manifest = read_manifest(folder)
         if self.manifest.kind != "onnx":
             raise BackendError(f"engine '{folder}' is of kind {self.manifest.kind!r}, not onnx")
@@ -182,8 +189,9 @@ class _Work:
         )
 
     def _kept(self, wanted: Ingredients) -> Plan:
-        content, record = self.cache.load(wanted)
-        return Plan(content, record, self.cache.folder / f"{wanted.stem()}.plan", False)
+        found = self.cache.load_any(wanted) if self._any else self.cache.load(wanted)
+        stem = found[1].ingredients.stem()
+        return Plan(*found, self.cache.folder / f"{stem}.plan", False)
 
     def _build(self, wanted: Ingredients, told: _Told) -> Plan:
         from zeroco_ros.engine.tensorrt_builder import BuiltPlan, build_plan
@@ -192,7 +200,7 @@ class _Work:
         content = read_graph(self.folder, self.manifest, onnx.name)
         for name in self.manifest.files:
             if _beside(name, wanted.graph):
-                read_graph(self.folder, self.manifest, name)
+                check_file(self.folder, self.manifest, name)
         timing = _timing_file(wanted)
 
         def work(cancelled: Callable[[], bool]) -> BuiltPlan:
@@ -224,7 +232,7 @@ class _Work:
 
 
 class _Told:
-    """Tells the progress of one graph: at each new percent, and when nothing was told for long."""
+    """Tells the progress of one graph: every few percent, and when nothing was told for long."""
 
     def __init__(self, work: _Work, name: str, number: int) -> None:
         self.tree = PhaseTree()
@@ -249,7 +257,7 @@ class _Told:
         work = self._work
         if work.cancel():
             raise BuildCancelled(f"the build of {self._name} was stopped")
-        news, now = percent if percent is not None else phase, time.monotonic()
+        news, now = phase if percent is None else percent // TOLD_AT, time.monotonic()
         if self._last and self._last[0] == news and now - self._last[1] < TOLD_EVERY:
             return
         self._last = (news, now)

@@ -15,7 +15,7 @@ from zeroco_ros.errors import BackendError
 
 T = TypeVar("T")
 NAP = 0.05  # seconds between two looks
-PATIENCE = 2.0  # seconds that work has to stop when it is told to
+PATIENCE = 1.0  # seconds that work has to stop when it is told to
 _abandoned: list[Thread] = []
 
 
@@ -42,13 +42,14 @@ class Job(Generic[T]):
             self._done.set()
 
     def wait(self, look: Callable[[], None]) -> T:
-        """Start, call `look` in every nap, and return what the work returned or raise its error.
+        """Start, call `look` at once and in every nap; return or raise what the work does.
 
         Whatever `look` raises, or a signal handler meanwhile, stops the work and is raised; work
         that does not stop within `PATIENCE` is left behind (see `abandoned`).
         """
         self._thread.start()
         try:
+            look()
             while not self._done.wait(NAP):
                 look()
         except BaseException:

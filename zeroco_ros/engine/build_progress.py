@@ -59,10 +59,12 @@ class PhaseTree:
         self._open: dict[str, _Phase] = {}
         self._lock = Lock()
         self._most = 0.0
+        self._begun = False
 
     def start(self, name: str, parent: str | None, steps: int) -> None:
         """A phase of `steps` steps begins, within a step of `parent` or outermost (None)."""
         with self._lock:
+            self._begun = True
             self._open[name] = _Phase(name, parent, max(1, steps))
 
     def step(self, name: str, step: int) -> None:
@@ -84,7 +86,7 @@ class PhaseTree:
             outer = [phase for phase in self._open.values() if phase.parent not in self._open]
             if outer:
                 self._most = max(self._most, min(1.0, self._share(outer[0])))
-            name = next(reversed(self._open), "finishing")
+            name = next(reversed(self._open), "finishing" if self._begun else "starting")
             return name, int(100 * self._most)
 
     def _share(self, phase: _Phase) -> float:

@@ -27,7 +27,7 @@ FOLDER = "tensorrt"
 
 def cache_root(given: str | Path | None = None) -> Path:
     """Where engines are kept: `given`, else $ZEROCO_CACHE, else $XDG_CACHE_HOME/zeroco, else
-    ~/.cache/zeroco (XDG Base Directory Specification).
+    ~/.cache/zeroco (XDG Base Directory Specification); /var/cache/zeroco for a user without home.
     """
     if given is not None:
         return Path(given).expanduser()
@@ -35,7 +35,10 @@ def cache_root(given: str | Path | None = None) -> Path:
         value = os.environ.get(name, "")
         if value and (name == "ZEROCO_CACHE" or Path(value).is_absolute()):
             return Path(value).expanduser() / below
-    return Path("~/.cache/zeroco").expanduser()
+    try:
+        return Path.home() / ".cache" / "zeroco"
+    except RuntimeError:  # in a container, with a number for a user
+        return Path("/var/cache/zeroco")
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,19 @@ class PlanCache:
                 f"its manifest says {record.plan_bytes} and {record.plan_sha256[:12]}"
             )
         return content, record
+
+    def load_any(self, wanted: Ingredients) -> tuple[bytes, PlanRecord]:
+        """As `load`, whatever the options: the newest plan that is whole. Raises NoPlan."""
+        damaged: NoPlan | None = None
+        for _path, record in self.records():
+            have = record.ingredients
+            if dataclasses.replace(have, options=wanted.options) != wanted:
+                continue
+            try:
+                return self.load(have)
+            except NoPlan as reason:
+                damaged = damaged or reason
+        raise damaged or NoPlan(self._why_not(wanted))
 
     def _why_not(self, wanted: Ingredients) -> str:
         """What is there instead: the plan that differs in the fewest ingredients."""

@@ -103,22 +103,22 @@ def open_tensorrt(
     progress: Report = ignore,
     cancel: Callable[[], bool] = never,
     device: int | devices.Device = 0,
+    force: bool = False,
     refused_ok: bool = False,
 ) -> TensorRTBackend:
     """Run a bundle of `zeroco export` in TensorRT on a GPU.
 
     cache, options, progress, cancel: see `engine.build.build_engine`. allow_build: build plans
     that are missing or do not fit, which takes minutes; without it they raise NotBuilt with the
-    command. refused_ok: open plans that the parity gate refused, for the gate itself. Raises
-    BackendError without TensorRT or a GPU, EngineRefused, `engine.device.DeviceMemoryError`,
-    BuildCancelled.
+    command. force: build even what is there. refused_ok: open plans that the parity gate refused,
+    for the gate itself. Raises BackendError without TensorRT or a GPU, EngineRefused,
+    `engine.device.DeviceMemoryError`, BuildCancelled.
     """
-    chosen = options or BuildOptions()
 
     def build(allowed: bool, force: bool) -> TensorRTBackend:
         built = build_engine(
             folder,
-            chosen,
+            options,
             cache,
             progress,
             device=gpu,
@@ -132,10 +132,10 @@ def open_tensorrt(
 
     require_tensorrt()
     gpu = devices.open_device(device) if isinstance(device, int) else device
-    command = build_command(folder, chosen, cache, gpu.index)
-    again = build_command(folder, chosen, cache, gpu.index, "--force")
+    command = build_command(folder, options, cache, gpu.index)
+    again = build_command(folder, options, cache, gpu.index, "--force")
     try:
-        backend = build(allow_build, False)
+        backend = build(allow_build, force)
     except PlanError as error:
         if not allow_build:
             raise BackendError(

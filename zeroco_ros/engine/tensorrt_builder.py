@@ -125,5 +125,7 @@ def _failure(
         return BuildCancelled(f"the build of {name} was stopped")
     if heard.out_of_memory():
         advice = f", or --workspace below {options.workspace_mb} (TensorRT: {heard.reason()})"
-        return DeviceMemoryError(f"building {name}", None, device.memory().free, advice)
+        return DeviceMemoryError(
+            f"building {name}", heard.requested(), device.memory().free, advice
+        )
     return BackendError(f"TensorRT did not build {name}: {heard.reason()}")

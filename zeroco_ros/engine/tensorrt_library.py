@@ -6,6 +6,7 @@ Written for TensorRT 10.3 to 11.x: only names that all of these have. Not run on
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -27,7 +28,14 @@ MISSING = (
     "install it with 'python3 -m pip install tensorrt'; or use the backend 'onnx' or 'torch'"
 )
 KEPT = 40  # messages of the log that an error may quote
-OUT_OF_MEMORY = ("out of memory", "outofmemory", "insufficient memory", "failed_allocation")
+OUT_OF_MEMORY = (
+    "out of memory",
+    "outofmemory",
+    "insufficient memory",
+    "failed_allocation",
+    "could not be allocated",
+)
+_REQUESTED = re.compile(r"requested (?:size was|amount of gpu memory) \(?(\d+)", re.IGNORECASE)
 
 
 def require_tensorrt() -> str:
@@ -67,6 +75,12 @@ class Heard:
         with self._lock:
             text = " ".join(self._complaints).lower()
         return any(word in text for word in OUT_OF_MEMORY)
+
+    def requested(self) -> int | None:
+        """The largest number of bytes that TensorRT said it asked for in vain, if it said so."""
+        with self._lock:
+            found = _REQUESTED.findall(" ".join(self._complaints))
+        return max(map(int, found), default=None)
 
 
 _LISTENING: list[Heard] = []

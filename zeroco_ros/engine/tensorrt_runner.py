@@ -117,6 +117,18 @@ class PlanRunner:
             session: Session = self._own.session
             return session.run(inputs)
 
+    def layers(self) -> str:
+        """What became of the graph's layers, as JSON in TensorRT's words.
+
+        With names, kernels and types only if the plan was built with verbosity "detailed".
+        """
+        import tensorrt as trt
+
+        with self.device.active():
+            inspector: trt.EngineInspector = self._engine.create_engine_inspector()
+            found: str = inspector.get_engine_information(trt.LayerInformationFormat.JSON)
+        return found
+
     def open_context(self) -> trt.IExecutionContext:
         """A context with its own activation memory. Raises DeviceMemoryError or BackendError."""
         with listening() as heard:

@@ -103,3 +103,22 @@ def test_goes_on_at_once_after_a_jump_back(stage: SimpleNamespace) -> None:
         lambda: int(scenes.status(stage.diagnostics).get("jumps", 0)) >= 1, "jumps in diagnostics"
     )
     assert "jumped back" in stage.node.log
+
+
+def test_the_counters_of_two_cameras_add_up(stage: SimpleNamespace) -> None:
+    """Runs last. Images: in no pair, or two in each; pairs: see docs/DIAGNOSTICS.md."""
+    taken = int(scenes.status(stage.diagnostics)["in"])
+    for index in range(3):
+        stamp = (60 + index) * scenes.SECOND
+        stage.cameras[0].publish(scenes.image(scenes.view(0), stamp, "eye_l"))
+    ended = ("out", "dropped", "unpaired", "unwanted", "non_finite", "failed")
+
+    def add_up() -> bool:
+        now = scenes.status(stage.diagnostics)
+        told = {name: int(now[name]) for name in (*scenes.FLOW.counters, "waiting")}
+        kept = told["in"] - told["out_of_order"] - told["duplicates"] - told["refused"]
+        pairs = told["paired"] == sum(told[name] for name in ended) + told["waiting"] > 0
+        images = kept == told["unmatched"] + 2 * told["paired"] and told["unmatched"] >= 3
+        return told["in"] >= taken + 3 and pairs and images
+
+    stage.probe.wait_until(add_up, "counters that add up")

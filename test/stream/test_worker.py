@@ -51,10 +51,13 @@ def worker(job: Job, errors: list[BaseException]) -> Iterator[LatestWorker[objec
 def test_latest_item_wins_and_the_others_are_counted(worker: LatestWorker, job: Job) -> None:
     worker.submit(0)
     assert job.begun.acquire(timeout=PATIENCE)
+    assert (worker.waiting, worker.pending) == (0, 1)
     for item in (1, 2, 3):
         assert worker.submit(item)
+    assert (worker.waiting, worker.pending) == (1, 2)
     job.go.release(2)
     assert worker.wait_idle(PATIENCE)
+    assert (worker.waiting, worker.pending) == (0, 0)
     assert job.items == [0, 3]
     assert (worker.done, worker.dropped, worker.failed) == (2, 2, 0)
 

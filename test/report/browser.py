@@ -47,6 +47,8 @@ window.addEventListener("load", () => {
   found.crosses = document.querySelectorAll(".cross").length;
   plot.dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowRight"}));
   found.next = plot.querySelector(".tip").innerText;
+  found.cut = [...document.querySelectorAll(".scroll")].filter((box) =>
+    box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "auto").length;
   found.small = [...document.querySelectorAll("svg text")]
     .map((text) => text.getBoundingClientRect().height)
     .filter((height) => height > 0 && height < 9).length;

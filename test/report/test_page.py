@@ -130,6 +130,24 @@ def test_failed_bags_events_configuration_and_hashes_are_told(run_folder: Path) 
         assert told in text, told
 
 
+def test_a_failed_bag_has_its_row_with_the_reason(run_folder: Path) -> None:
+    page = _page(run_folder)
+    table = next(t for t in page.all("table") if t.all("caption")[0].text == "What was played")
+    row = next(row for row in table.all("tr") if row.text.startswith("broken"))
+    assert "failed" in row.text
+    assert "broken.mcap is cut off after 12 messages" in row.text
+
+
+def test_the_worst_bag_of_each_headline_is_marked(run_folder: Path) -> None:
+    page = _page(run_folder)
+    run = ReplayRun.load(run_folder)
+    table = next(t for t in page.all("table") if "by bag" in t.all("caption")[0].text)
+    worst = max(run.ok, key=lambda bag: bag.summary["epe"] or 0.0)
+    for row in table.all("tbody")[0].all("tr"):
+        name, error = row.all("th")[0].text, row.all("td")[0].text
+        assert error.startswith("\u25bc ") == (name == worst.name)
+
+
 def test_pictures_are_inside_and_described(run_folder: Path) -> None:
     page = _page(run_folder)
     images = [

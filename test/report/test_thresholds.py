@@ -58,6 +58,16 @@ def test_a_decrease_is_seen_from_the_other_side(tmp_path: Path) -> None:
     assert finding.text == "epe changed by \u22120.1000, max_decrease 0.05000"
 
 
+def test_the_limit_itself_is_allowed_whatever_computers_make_of_it(tmp_path: Path) -> None:
+    rules = read_thresholds(_file(tmp_path, "flow_coverage: {max_decrease: 0.02}"))
+    before, after = make_run(), make_run()
+    before.metrics.summary["flow_coverage"], after.metrics.summary["flow_coverage"] = 0.85, 0.83
+    assert 0.85 - 0.83 > 0.02
+    assert check_thresholds(rules, after, before)[0].passed
+    after.metrics.summary["flow_coverage"] = 0.8299
+    assert not check_thresholds(rules, after, before)[0].passed
+
+
 def test_each_bag_is_held_to_the_rule(tmp_path: Path) -> None:
     rules = read_thresholds(_file(tmp_path, "epe: {max: 0.805, each_bag: true}"))
     found = {one.bag: one.passed for one in check_thresholds(rules, make_run())}

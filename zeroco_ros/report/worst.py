@@ -20,6 +20,7 @@ WIDEST = 1280  # pixels of a picture in the page
 LARGEST = 50_000_000  # pixels of a file that is opened at all
 QUALITY = 82
 SHOWN = 24  # pictures in a page
+FIRST = 8  # of them not folded away
 
 
 @dataclass(frozen=True)
@@ -38,10 +39,18 @@ def worst_section(folder: Path, run: ReplayRun) -> Markup | None:
         return None
     chosen = found[:SHOWN]
     figures = [_figure(folder, metrics, one) for one in chosen]
+    more = figures[FIRST:]
+    folded = element(
+        "details",
+        element("summary", f"More pictures ({len(more)})"),
+        element("div", more, class_="worst"),
+        class_="after",
+    )
     note = "The frames to look at first. Press a picture to see it at full size."
     if len(chosen) < len(found):
         note += f" {len(chosen)} of {len(found)}; the others are in the run's folder."
-    return section("worst", "Worst frames", element("div", figures, class_="worst"), note=note)
+    shown = element("div", figures[:FIRST], class_="worst")
+    return section("worst", "Worst frames", shown, folded if more else None, note=note)
 
 
 def _pictures(run: ReplayRun, metrics: dict[str, Metric]) -> list[Shown]:

@@ -15,8 +15,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 
-from zeroco_ros.bag.records import OfferedQos
 from zeroco_ros.bag.choices import Compression, StorageName
+from zeroco_ros.bag.records import OfferedQos
 from zeroco_ros.bag.writer import BagWriter
 from zeroco_ros.errors import BackendError, BagError
 from zeroco_ros.ros.message_types import message_class

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from zeroco_ros.errors import ConfigError
+from zeroco_ros.estimate.network import NetworkOptions
 from zeroco_ros.evaluation.classical_depth import TwoViewDepth
 from zeroco_ros.evaluation.depth_evaluate import SILENT, evaluate_depth, summarize
 from zeroco_ros.evaluation.depth_methods import NAMES, StreamSource, depth_methods
@@ -212,7 +213,9 @@ def test_a_stream_is_used_as_the_node_uses_it() -> None:
 
 
 def test_names(tiny_weights: Any) -> None:
-    methods = depth_methods(["fast", "dis", "constant"], weights=tiny_weights)
+    methods = depth_methods(
+        ["fast", "dis", "constant"], options=NetworkOptions(weights=tiny_weights)
+    )
     assert [method.label for method in methods] == [
         "fast, given poses",
         "fast, estimated poses",
@@ -228,7 +231,7 @@ def test_names(tiny_weights: Any) -> None:
 
 
 def test_this_packages_depth_takes_part(sequence: PosedSequence) -> None:
-    methods = depth_methods(["fast"], "given", threads=1)
+    methods = depth_methods(["fast"], "given", options=NetworkOptions(threads=1))
     (result,) = evaluate_depth([sequence], methods)
     run = result.runs[0]
     assert run.records[0].state == SILENT and run.depth is not None

@@ -12,6 +12,7 @@ from typing import Any
 from zeroco_ros.commands import eval_depth
 from zeroco_ros.commands.eval_files import run_facts, write_json, write_page, write_picture
 from zeroco_ros.commands.eval_options import dataset_kinds, listed, named_sets
+from zeroco_ros.commands.network_options import add_network_options, network_options
 from zeroco_ros.errors import ConfigError
 
 HELP = "flow and depth on data with ground truth, beside classical methods"
@@ -63,15 +64,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="depth: whose poses are used (default: both, side by side)",
     )
     add("--changes", metavar="A,B", help="robustness: only these changes (default: all)")
-    add("--weights", default="default", metavar="NAME|FILE", help="default: default")
     add("--head", metavar="NAME|FILE", help="another learned head (default: the preset's)")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
-    add("--threads", type=int, metavar="N", help="CPU threads of torch and OpenCV")
     add("--no-cost", action="store_true", help="flow: leave out the time and memory table")
     add("-o", "--out", metavar="DIR", help="write WHAT.json, WHAT.md and WHAT.png there")
     add("--json", metavar="FILE", help="write everything that was measured as JSON")
     add("--markdown", metavar="FILE", help="write the table as a page")
     add("--picture", metavar="FILE", help="all but flow: write the curves or paths as PNG")
+    add_network_options(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -85,8 +84,8 @@ def run(args: argparse.Namespace) -> int:
     if args.what == "depth":
         return eval_depth.run_depth(args, names, _progress)
     sets = _sets(args)
-    model = args.weights, args.device, args.threads, args.head
-    methods = [make_method(name, *model) for name in names]
+    options = network_options(args)
+    methods = [make_method(name, options, args.head) for name in names]
     return {"flow": _flow, "robustness": _robustness, "confidence": _confidence}[args.what](
         args, sets, methods
     )
@@ -121,8 +120,8 @@ def _costs(
     for method in methods:
         advance(f"time and memory of {method.name}")
         images = pair.target, pair.source
-        model = args.weights, args.device, args.head
-        costs.append(measure_cost(method.name, *images, _THREADS, *model))
+        options = network_options(args)
+        costs.append(measure_cost(method.name, *images, _THREADS, options, args.head))
     return costs
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from zeroco_ros.commands.eval_files import run_facts, write_json, write_page, write_picture
 from zeroco_ros.commands.eval_options import dataset_kinds, named_sets
+from zeroco_ros.commands.network_options import network_options
 from zeroco_ros.errors import ConfigError
 
 METHODS = "geometric,learned,fused,dis,constant"
@@ -23,14 +24,7 @@ def run_depth(args: argparse.Namespace, names: list[str], progress: Progress) ->
     from zeroco_ros.evaluation.depth_report import as_json, as_markdown, as_text
 
     sequences = chosen_sequences(args)
-    methods = depth_methods(
-        names,
-        args.poses,
-        weights=args.weights,
-        device=args.device,
-        threads=args.threads,
-        head=args.head,
-    )
+    methods = depth_methods(names, args.poses, options=network_options(args), head=args.head)
     with progress(sum(map(len, sequences)) * len(methods)) as advance:
         results = evaluate_depth(sequences, methods, advance)
     print(as_text(results))

@@ -32,7 +32,7 @@ def run_facts(args: argparse.Namespace) -> dict[str, str]:
     if torch is not None:
         facts["versions"] += f", torch {torch.__version__}"
         facts["threads"] = f"torch {torch.get_num_threads()}, OpenCV {cv2.getNumThreads()}"
-        facts["weights"] = _identity(args.weights)
+        facts["weights"] = _identity(args.weights or "default")
         head = args.head or preset("default").head
         if head != "none":
             facts["head"] = _identity(head)

@@ -10,6 +10,7 @@ _JUDGED = ("hololens", "redkitchen")
 
 def judge_of(folder: Path):
     """Errors of a network's coarse match on the real pairs of `folder`, by set, in pixels."""
+    from zeroco_ros.estimate.network import NetworkOptions
     from zeroco_ros.evaluation.datasets import find_sets
     from zeroco_ros.evaluation.evaluate import evaluate
     from zeroco_ros.evaluation.methods import make_method
@@ -20,7 +21,7 @@ def judge_of(folder: Path):
 
     def judge(model) -> dict[str, float]:
         with draft_weights(model) as weights:
-            method = make_method("coarse", str(weights), "cpu")
+            method = make_method("coarse", NetworkOptions(weights=weights, device="cpu"))
             results = evaluate(sets, [method])
         return {one.name: round(one.methods[0].score.aepe, 3) for one in results}
 
@@ -29,13 +30,15 @@ def judge_of(folder: Path):
 
 def real_data(folder: Path, weights: Path) -> str:
     """The evaluation's table on data with ground truth, beside OpenCV's DIS."""
+    from zeroco_ros.estimate.network import NetworkOptions
     from zeroco_ros.evaluation.datasets import find_sets
     from zeroco_ros.evaluation.evaluate import evaluate
     from zeroco_ros.evaluation.methods import make_method
     from zeroco_ros.evaluation.report import as_text
 
     names = ("coarse", "coarse-dis", "dis", "zero")
-    methods = [make_method(name, str(weights), "cpu", 1) for name in names]
+    options = NetworkOptions(weights=weights, device="cpu", threads=1)
+    methods = [make_method(name, options) for name in names]
     table = as_text(evaluate(find_sets(str(folder)), methods))
     head = "Evaluation only, never training (`zeroco eval flow`)."
     return f"{head}\n\n```\n{table}\n```"
@@ -46,8 +49,8 @@ def real_depth(folder: Path, weights: Path, backbone: str, head: str, command: s
     from zeroco_ros.estimate.config import preset
     from zeroco_ros.estimate.flow import FlowEstimator
     from zeroco_ros.estimate.learned_depth import LearnedDepth
-    from zeroco_ros.evaluation.depth_pairs import METHODS, PARALLAX, as_markdown, evaluate_pairs
     from zeroco_ros.evaluation.datasets import find_sequences
+    from zeroco_ros.evaluation.depth_pairs import METHODS, PARALLAX, as_markdown, evaluate_pairs
 
     config = replace(preset("default"), head=head)
     flow = FlowEstimator(config, weights=backbone, device="cpu")

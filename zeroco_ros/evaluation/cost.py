@@ -13,12 +13,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
 from zeroco_ros.evaluation.methods import make_method
 from zeroco_ros.media.images import RGB
+
+if TYPE_CHECKING:
+    from zeroco_ros.estimate.network import NetworkOptions
 
 REPEATS = 3
 
@@ -45,12 +49,12 @@ def measure_cost(
     target: RGB,
     source: RGB,
     threads: Sequence[int],
-    weights: str | Path = "default",
-    device: str = "auto",
+    options: NetworkOptions | None = None,
     head: str | None = None,
 ) -> Cost:
     """Time and memory of method `name` on a pair (H, W, 3) uint8 RGB, in a new process.
 
+    options, head: as of `make_method`; the threads of the options do not count.
     Raises RuntimeError with the process's last words if it failed.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -61,10 +65,10 @@ def measure_cost(
                 "name": name,
                 "pair": str(pair),
                 "threads": list(threads),
-                "weights": str(weights),
-                "device": device,
+                "options": None if options is None else asdict(options),
                 "head": head,
-            }
+            },
+            default=str,  # paths
         )
         done = subprocess.run(
             [sys.executable, "-m", "zeroco_ros.evaluation.cost", task],
@@ -85,15 +89,19 @@ def _measure(
     name: str,
     pair: str,
     threads: Sequence[int],
-    weights: str,
-    device: str,
+    options: dict[str, Any] | None,
     head: str | None,
 ) -> Cost:
     with np.load(pair) as arrays:
         target, source = arrays["target"], arrays["source"]
     before = peak_memory()
     _limit(threads[0])
-    method = make_method(name, weights, device, threads[0], head)
+    chosen = None
+    if options is not None:
+        from zeroco_ros.estimate.network import NetworkOptions
+
+        chosen = NetworkOptions(**{**options, "threads": threads[0]})
+    method = make_method(name, chosen, head)
     loaded = peak_memory()
     seconds = {}
     for count in threads:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -18,6 +17,7 @@ from zeroco_ros.geometry.camera import Camera
 if TYPE_CHECKING:
     from zeroco_ros.estimate.depth_stream import DepthStream
     from zeroco_ros.estimate.flow import FlowEstimator
+    from zeroco_ros.estimate.network import NetworkOptions
     from zeroco_ros.evaluation.shared_flow import SharedFlow
 
 Array = npt.NDArray[np.float64]
@@ -44,16 +44,14 @@ def depth_methods(
     names: Sequence[str],
     poses: str = "both",
     *,
-    weights: str | Path = "default",
-    device: str = "auto",
-    threads: int | None = None,
+    options: NetworkOptions | None = None,
     head: str | None = None,
 ) -> list[DepthMethod]:
     """Methods by name, some of `NAMES`, each with given poses, with estimated ones, or both.
 
-    `constant` knows of no poses and is there once. The methods share their flow; weights, device,
-    threads and head (another learned flow head) are for it. Raises ConfigError for other names,
-    WeightsError and BackendError as DepthEstimator does.
+    `constant` knows of no poses and is there once. The methods share their flow; options (what
+    runs the network) and head (another learned flow head) are for it. Raises ConfigError for other
+    names, WeightsError and BackendError as `open_flow` and DepthEstimator do.
     """
     if poses not in POSES:
         raise ConfigError(f"unknown poses {poses!r}: use one of {', '.join(POSES)}")
@@ -64,7 +62,7 @@ def depth_methods(
         if name in OURS:
             config = _configuration(name, head)
             if OURS[name][0] not in flows:
-                flows[OURS[name][0]] = _flow(config, weights, device, threads)
+                flows[OURS[name][0]] = _flow(config, options)
             methods += [_ours(name, config, use, flows[OURS[name][0]]) for use in uses]
         elif name in CLASSICAL:
             methods += _classical(name, uses)
@@ -83,15 +81,11 @@ def _configuration(name: str, head: str | None) -> DepthConfig:
     return config
 
 
-def _flow(
-    config: DepthConfig, weights: str | Path, device: str, threads: int | None
-) -> SharedFlow:
-    from zeroco_ros.estimate.flow import FlowEstimator
+def _flow(config: DepthConfig, options: NetworkOptions | None) -> SharedFlow:
+    from zeroco_ros.estimate.network import open_flow
     from zeroco_ros.evaluation.shared_flow import SharedFlow
 
-    return SharedFlow(
-        FlowEstimator(config.flow_config, weights=weights, device=device, threads=threads)
-    )
+    return SharedFlow(open_flow(config.flow_config, options).estimator)
 
 
 def _ours(name: str, config: DepthConfig, use: PoseUse, flow: SharedFlow) -> DepthMethod:

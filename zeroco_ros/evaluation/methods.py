@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +13,9 @@ from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.config import PRESETS, FlowConfig, preset
 from zeroco_ros.evaluation import classical
 from zeroco_ros.media.images import RGB
+
+if TYPE_CHECKING:
+    from zeroco_ros.estimate.network import NetworkOptions
 
 Float = npt.NDArray[np.float32]
 
@@ -92,19 +94,15 @@ NAMES = (*OURS, *_CLASSICAL)
 
 
 def make_method(
-    name: str,
-    weights: str | Path = "default",
-    device: str = "auto",
-    threads: int | None = None,
-    head: str | None = None,
+    name: str, options: NetworkOptions | None = None, head: str | None = None
 ) -> Method:
     """Build a method by name, one of `NAMES`.
 
-    weights, device, threads and head (see `configuration`) are for this package's own. Raises
-    ConfigError for another name, WeightsError and BackendError as FlowEstimator does.
+    options (what runs the network) and head (see `configuration`) are for this package's own.
+    Raises ConfigError for another name, WeightsError and BackendError as `open_flow` does.
     """
     if name in OURS:
-        return _ours(name, configuration(name, head), weights, device, threads)
+        return _ours(name, configuration(name, head), options)
     if name in _CLASSICAL:
         about, compute = _CLASSICAL[name]
         return Method(name, about, _total(compute))
@@ -128,18 +126,18 @@ def configuration(name: str, head: str | None = None) -> FlowConfig:
     return config
 
 
-def _ours(
-    name: str, config: FlowConfig, weights: str | Path, device: str, threads: int | None
-) -> Method:
-    from zeroco_ros.estimate.flow import FlowEstimator
+def _ours(name: str, config: FlowConfig, options: NetworkOptions | None) -> Method:
+    from zeroco_ros.estimate.network import open_flow
 
-    estimator = FlowEstimator(config, weights=weights, device=device, threads=threads)
+    running = open_flow(config, options)
 
     def estimate(target: RGB, source: RGB) -> Estimate:
-        result = estimator.estimate(target, source)
+        result = running.estimator.estimate(target, source)
         return Estimate(result.flow, result.confidence, result.forward_backward_error)
 
     about = _PARTS[name].about if name in _PARTS else f"preset {name}"
+    if options is not None and options.engine is not None:
+        about += f"; {running.reason}"
     return Method(name, f"this package, {about}", estimate)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 
+from zeroco_ros.engine.build_job import abandoned
 from zeroco_ros.errors import ConfigError, ZerocoError
 
 PATIENCE = 0.2  # seconds until a signal is noticed when nothing else happens
@@ -86,7 +88,14 @@ def run(make_node: Callable[[], Any], arguments: Sequence[str]) -> int:
             node.destroy_node()
         rclpy.try_shutdown()
         signals.restore()
-    return 1 if node is not None and node.fatal else 0
+    code = 1 if node is not None and node.fatal else 0
+    if (
+        abandoned()
+    ):  # an engine's build that does not listen: Python's clean-up would crash with it
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _initialize(arguments: Sequence[str]) -> None:

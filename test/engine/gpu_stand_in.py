@@ -26,6 +26,7 @@ class Faults:
     free: int = 8 << 30
     no_cuda: bool = False
     execute_fails: bool = False
+    words: str = ""  # what is logged then
     scale: float = 1.0  # of every output: a wrong engine
     non_finite: bool = False
     capture_error: str = ""

@@ -219,8 +219,8 @@ def _running(faults: Faults) -> dict[str, Any]:
         __slots__ = ()
 
     class IExecutionContext:
-        def __init__(self, session: Any) -> None:
-            self._session = session
+        def __init__(self, session: Any, logger: Any) -> None:
+            self._session, self._logger = session, logger
             self._addresses: dict[str, int] = {}
 
         def set_tensor_address(self, name: str, address: int) -> bool:
@@ -230,6 +230,8 @@ def _running(faults: Faults) -> dict[str, Any]:
         def execute_async_v3(self, stream: int) -> bool:
             assert stream != 0, "the default stream"
             if faults.execute_fails:
+                if faults.words:
+                    self._logger.log(self._logger.Severity.ERROR, faults.words)
                 return False
             faults.executed += 1
             feed = {n.name: self._array(n).copy() for n in self._session.get_inputs()}
@@ -286,7 +288,7 @@ def _running(faults: Faults) -> dict[str, Any]:
             if faults.no_context:
                 self._logger.log(self._logger.Severity.ERROR, faults.no_context)
                 return None
-            return IExecutionContext(self._session)
+            return IExecutionContext(self._session, self._logger)
 
     class Runtime:
         def __init__(self, logger: Any) -> None:

@@ -23,6 +23,7 @@ from zeroco_ros.engine import tensorrt_runner
 from zeroco_ros.engine.backend import NonFiniteOutput
 from zeroco_ros.engine.bundle import Signature
 from zeroco_ros.engine.device import DeviceMemoryError
+from zeroco_ros.engine.failures import is_out_of_memory, is_sticky
 from zeroco_ros.engine.onnx_backend import OnnxBackend
 from zeroco_ros.engine.tensorrt_backend import (
     EngineRefused,
@@ -195,8 +196,20 @@ def test_a_plan_that_is_refused_once_is_built_again(
 
 def test_false_on_execute(backend: TensorRTBackend, faults: Faults):
     faults.execute_fails = True
-    with pytest.raises(BackendError, match="did not run encoder: TensorRT gave no reason"):
+    with pytest.raises(BackendError, match="did not run encoder: TensorRT gave no reason") as told:
         backend.encode(torch.rand(1, 3, 48, 64))
+    assert not is_sticky(told.value)
+
+
+@pytest.mark.fault(23, "TensorRT's words on a lost GPU are understood", nodes="shared")
+def test_false_on_execute_because_the_gpu_is_lost(backend: TensorRTBackend, faults: Faults):
+    backend.encode(torch.rand(1, 3, 48, 64))
+    faults.execute_fails = True
+    faults.words = "Cuda Runtime (an illegal memory access was encountered)"
+    backend = open_tensorrt(backend.folder, cache=backend._cache.folder.parent)
+    with pytest.raises(BackendError, match="illegal memory access") as told:
+        backend.encode(torch.rand(1, 3, 48, 64))
+    assert is_sticky(told.value) and not is_out_of_memory(told.value)
 
 
 @pytest.mark.fault(22, "too little GPU memory: bytes needed and free", nodes="shared")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import logging
 import os
 import signal
 import sys
@@ -59,7 +60,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--image", metavar="WxH|NAME", help="the camera's pixels, such as 640x480, or vga, 720p")
     add("--preset", default="default", metavar="NAME", help="fast, default, accurate or paper")
     add("--precision", default="fp16", metavar="P", help="fp32 or fp16 (default: fp16)")
-    add("--depth", metavar="NAME|FILE", help="export this depth head too")
+    add(
+        "--depth",
+        nargs="?",
+        const="depth_head",
+        metavar="NAME|FILE",
+        help="with a depth head (default: depth_head)",
+    )
     add("-o", "--out", type=Path, metavar="FOLDER", help="default: in the cache")
     add(
         "--weights",
@@ -76,6 +83,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.list:
         return _list(args)
+    if args.debug:
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("zeroco_ros.tensorrt").setLevel(logging.DEBUG)
     options = BuildOptions(args.workspace, args.optimization_level, args.verbosity, args.tf32)
     with _stoppable():
         _require(args)

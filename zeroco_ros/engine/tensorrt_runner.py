@@ -30,6 +30,10 @@ class PlanError(BackendError):
     """A plan that TensorRT does not take: building it again may help."""
 
 
+class ExecutionError(BackendError, RuntimeError):
+    """TensorRT did not run a plan; its words say whether the GPU is lost, as torch's do."""
+
+
 class PlanRunner:
     """One plan on a GPU; see `engine.graph_backend.GraphRunner`.
 
@@ -37,7 +41,7 @@ class PlanRunner:
     its inputs and outputs, in order; cuda_graph: record the kernels after the first run and replay
     them from then on, if that gives what the first run gave. Results are complete when a call
     returns, so they may go to any thread and stream; each calling thread has its own context,
-    stream and buffers. Raises PlanError, DeviceMemoryError or BackendError.
+    stream and buffers. Raises PlanError or DeviceMemoryError; a call raises ExecutionError.
     """
 
     def __init__(
@@ -181,7 +185,7 @@ class Session:
         with listening() as heard:
             done: bool = self._context.execute_async_v3(self._lane.handle)
         if not done:
-            raise BackendError(f"TensorRT did not run {self._runner.name}: {heard.reason()}")
+            raise ExecutionError(f"TensorRT did not run {self._runner.name}: {heard.reason()}")
 
     def _record(self, inputs: tuple[Tensor, ...], eager: list[Tensor]) -> None:
         """From now on replay a CUDA graph, if it can be had and gives what the eager run gave."""

@@ -94,6 +94,23 @@ def test_another_parameter_or_force_does_it_again(
     assert "6 frames" in replay(*options, "-p", "stride:=2").out  # a picture is missing
 
 
+def test_nothing_of_an_earlier_run_is_left_and_no_input_is_overwritten(
+    bag: Path, replay: Callable[..., Any], tmp_path: Path
+) -> None:
+    stale = tmp_path / "frames" / "drive_000001_epe.png"
+    other = tmp_path / "frames" / "drive_2_000001_epe.png"  # another bag's
+    stale.parent.mkdir()
+    for path in (stale, other, tmp_path / "report.html"):
+        path.touch()
+    options = "--task", "flow", "--no-report"
+    assert replay(bag, "-o", tmp_path, *options).code == 0
+    assert not stale.exists() and other.exists() and not (tmp_path / "report.html").exists()
+    result = tmp_path / "output_bag" / "drive"
+    ran = replay(result, "-o", tmp_path, *options)
+    assert ran.code == 2 and "give another folder with -o" in ran.err
+    assert result.is_dir() and (tmp_path / METRICS).is_file()
+
+
 def test_a_process_that_dies_takes_only_its_bag_along(bag: Path, tmp_path: Path) -> None:
     """The stand-in ends at once, without a part."""
     orders = [

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from zeroco_ros.bag.images import COMPRESSED
 from zeroco_ros.bag.player import on_time
@@ -15,7 +16,7 @@ from zeroco_ros.bag.reader import NANOSECONDS, BagReader
 from zeroco_ros.bag.records import BagMessage
 from zeroco_ros.bag.writer import BagWriter
 from zeroco_ros.errors import BagError, ImageError
-from zeroco_ros.media.images import write_image
+from zeroco_ros.replay.bag_record import record_of, timing_of
 from zeroco_ros.replay.depth_task import DepthTask
 from zeroco_ros.replay.events import EventLog
 from zeroco_ros.replay.flow_task import FlowTask
@@ -27,38 +28,17 @@ from zeroco_ros.replay.inputs import (
     pose_kind_of,
     right_camera,
 )
-from zeroco_ros.replay.job import BAGS, FRAMES, Job, Part, Values
+from zeroco_ros.replay.job import FRAMES, Job, Part, Values
 from zeroco_ros.replay.messages import ResultBag
-from zeroco_ros.replay.record import BagRecord, BagTiming, WorstFrame
-from zeroco_ros.replay.record import Values as Metrics
 from zeroco_ros.replay.reference import Reference
-from zeroco_ros.replay.rows import LATENCY, MODEL
-from zeroco_ros.replay.stage import Stage
+from zeroco_ros.replay.rows import MODEL
+from zeroco_ros.replay.stage import Stage, Task
 from zeroco_ros.ros.depth.counters import COUNTERS as DEPTH_COUNTERS
 
 if TYPE_CHECKING:
     from zeroco_ros.ros.model import RunningModel
 
 Progress = Callable[[int, int], None]
-
-
-class Task(Protocol):
-    """FlowTask or DepthTask."""
-
-    log: EventLog
-
-    def take(self, frame: ReplayFrame, shape: tuple[int, ...] | None, side: int) -> None:
-        """Take the next image of a camera."""
-
-    def take_message(self, topic: str, message: Any) -> None:
-        """Take another message."""
-
-    def finish(self) -> None:
-        """End."""
-
-    @property
-    def counters(self) -> dict[str, int]:
-        """All counters of the node."""
 
 
 class Models:
@@ -102,23 +82,32 @@ def replay_bag(
         began_frames = time.perf_counter()
         stage = Stage(ResultBag(None), reference)
         tasks = _tasks(reader, values, inputs, running, stage)
+        _clean(job)
         if job.keep:
-            if job.bag.exists():
-                shutil.rmtree(job.bag)
             stage.bag = ResultBag(stack.enter_context(BagWriter(job.bag, compression="chunk")))
         _play(reader, job, inputs, tasks, stage, progress)
         messages, span = reader.message_count, (reader.start_ns, reader.duration)
-    record = _record(job, inputs, tasks, stage, sha256, warnings, messages, span)
+    record = record_of(job, inputs, tasks, stage, sha256, warnings, messages, span)
     seconds = time.perf_counter() - began_frames
     return Part(
         key,
         record,
         stage.pool,
-        _timing(job, stage, seconds, began_frames - began),
+        timing_of(job, stage, seconds, began_frames - began),
         {f"{task}: {k}": v for task, model in running.items() for k, v in model.facts.items()},
         seconds,
         stage.clock.total(MODEL),
     )
+
+
+def _clean(job: Job) -> None:
+    """Remove what an earlier run of the bag has left."""
+    if job.bag.exists():
+        shutil.rmtree(job.bag)
+    own = re.compile(rf"{re.escape(job.name)}_\d{{6}}_[a-z_0-9]+\.png")
+    for picture in (job.out / FRAMES).glob("*.png"):
+        if own.fullmatch(picture.name):
+            picture.unlink(missing_ok=True)
 
 
 def _inputs(reader: BagReader, job: Job) -> tuple[Inputs, dict[str, Values]]:
@@ -232,94 +221,3 @@ def _take_message(reader: BagReader, message: BagMessage, tasks: Mapping[str, Ta
         return
     for task in tasks.values():
         task.take_message(message.topic, decoded)
-
-
-def _record(
-    job: Job,
-    inputs: Inputs,
-    tasks: Mapping[str, Task],
-    stage: Stage,
-    sha256: str,
-    warnings: list[str],
-    messages: int,
-    span: tuple[int, float],
-) -> BagRecord:
-    calibration = stage.pool.calibration()
-    summary = _summary(tasks, stage)
-    counters = {
-        f"{name}_{counter}": count
-        for name, task in tasks.items()
-        for counter, count in task.counters.items()
-        if count or counter in ("in", "out")
-    }
-    events = [event for task in tasks.values() for event in task.log.events]
-    left = sum(task.log.left_out for task in tasks.values())
-    if left:
-        warnings.append(f"{left} events more are only counted")
-    return BagRecord(
-        name=job.name,
-        path=str(job.path),
-        sha256=sha256,
-        status="ok",
-        folder=f"{BAGS}/{job.name}" if job.keep else None,
-        topics=inputs.as_dict(),
-        messages=messages,
-        start=span[0],
-        duration=span[1],
-        summary=summary,
-        counters=counters,
-        events=sorted(events, key=lambda event: event.stamp),
-        frames=stage.rows.table(),
-        calibration=calibration,
-        histograms=stage.pool.shown(),
-        worst=_pictures(job, stage),
-        reference=dict(sorted(stage.reference.words.items())),
-        warnings=warnings,
-    )
-
-
-def _summary(tasks: Mapping[str, Task], stage: Stage) -> Metrics:
-    found: Metrics = {}
-    depth = tasks.get("depth")
-    if isinstance(depth, DepthTask):
-        found, by_row = depth.track.score()
-        for row, values in by_row.items():
-            stage.rows.put(row, values)
-        states = [state for state in stage.rows.states if state != "none"]
-        found["lost_frames"] = states.count("lost") / len(states) if states else None
-    for name, task in tasks.items():
-        count = len(stage.rows.stamps)
-        found[f"{name}_answered"] = task.counters["out"] / count if count else None
-    calibration = stage.pool.calibration().confidence
-    if calibration is not None:
-        found["confidence_ece"] = calibration.ece
-        found["confidence_brier"] = calibration.brier
-    return {**stage.rows.means(), **found}
-
-
-def _pictures(job: Job, stage: Stage) -> list[WorstFrame]:
-    worst = []
-    for metric, bad in stage.worst:
-        picture = f"{FRAMES}/{job.name}_{bad.row:06d}_{metric}.png"
-        write_image(job.out / picture, bad.picture)
-        stamp = stage.rows.stamps[bad.row]
-        worst.append(WorstFrame(stamp, bad.row, metric, bad.value, picture, bad.caption))
-    return worst
-
-
-def _timing(job: Job, stage: Stage, seconds: float, opening: float) -> BagTiming:
-    count = len(stage.rows.stamps)
-    columns = stage.clock.columns(count)
-    latency = [value for value in columns["latency_ms"] if value is not None]
-    model = stage.clock.total(MODEL)
-    done = len(latency)
-    summary: Metrics = {
-        "fps": count / seconds if seconds else None,
-        "model_fps": done / model if model else None,
-        "latency_ms": sum(latency) / done if done else None,
-        "model_ms": 1000 * model / done if done else None,
-        "wall_s": seconds,
-        "opening_s": opening,
-        "latency_s": stage.clock.total(LATENCY),
-    }
-    return BagTiming(job.name, summary, stage.clock.summary(), columns)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zeroco_ros.errors import ConfigError, ZerocoError
 from zeroco_ros.replay.job import (
+    BAGS,
     FRAMES,
     Job,
     Part,
@@ -21,11 +22,12 @@ from zeroco_ros.replay.job import (
 )
 from zeroco_ros.replay.local import in_processes, in_this_process
 from zeroco_ros.replay.merge import Execution, merge
-from zeroco_ros.replay.record import METRICS, ReplayRun
+from zeroco_ros.replay.record import METRICS, TIMING, ReplayRun
 from zeroco_ros.replay.typed_json import read_json
 from zeroco_ros.replay.work import Order, save_part
 
 Say = Callable[[str], None]
+REPORT = "report.html"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def run(options: RunOptions, say: Say, progress: bool = True) -> ReplayRun:
         (out / FRAMES).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"cannot write to {out}: {error.strerror or error}") from error
-    (out / METRICS).unlink(missing_ok=True)  # of an earlier run; a broken one must not look whole
+    for name in (METRICS, TIMING, REPORT):  # of an earlier run; a broken one must not look whole
+        (out / name).unlink(missing_ok=True)
     weights = weights_hashes(options.values)
     orders, parts = _planned(jobs, weights, options, say)
     reused = frozenset(parts)
@@ -87,6 +90,12 @@ def run(options: RunOptions, say: Say, progress: bool = True) -> ReplayRun:
 
 def _jobs(options: RunOptions) -> list[Job]:
     names = unique_names(options.bags)
+    written = (options.out / BAGS).resolve()
+    for path in options.bags:
+        if written in (path.resolve(), *path.resolve().parents):
+            raise ConfigError(
+                f"{path} is where results are written to ({written}): give another folder with -o"
+            )
     return [
         Job(
             path,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.evaluation.metrics import end_point_error
+from zeroco_ros.media.atomic import atomic_write
 from zeroco_ros.media.depth_color import DepthRange
 from zeroco_ros.media.depth_panels import depth_panel, sigma_panel
 from zeroco_ros.media.images import RGB
@@ -23,6 +26,7 @@ from zeroco_ros.replay.flow_values import FlowFrame
 Float = npt.NDArray[np.floating]
 
 WIDTH = 480  # pixels of a panel: readable on a telephone, two beside each other
+COMPRESSION = 3
 UNKNOWN = 90  # gray of what is not known
 Panel = tuple[str, RGB]
 
@@ -71,6 +75,14 @@ def error_panel(error: Float, low: float, high: float, unit: str) -> RGB:
     text = f"blue {low:g}, red {high:g} {unit}"
     put_text(picture, text, (6, picture.shape[0] - 8), text_scale(picture))
     return picture
+
+
+def write_picture(path: Path, picture: RGB) -> None:
+    """Write a PNG, atomically; much faster than `media.images.write_image`, and larger."""
+    setting = [cv2.IMWRITE_PNG_COMPRESSION, COMPRESSION]
+    _, data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]), setting)
+    with atomic_write(path) as handle:
+        handle.write(data.tobytes())
 
 
 def as_rgb(gray: npt.NDArray[np.uint8]) -> RGB:

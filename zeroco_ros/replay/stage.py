@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+from zeroco_ros.replay.events import EventLog
+from zeroco_ros.replay.inputs import ReplayFrame
 from zeroco_ros.replay.messages import ResultBag
 from zeroco_ros.replay.pool import Pool
 from zeroco_ros.replay.reference import Reference
@@ -21,3 +24,22 @@ class Stage:
     worst: WorstFrames = field(default_factory=WorstFrames)
     clock: Clock = field(default_factory=Clock)
     now: float = 0.0
+
+
+class Task(Protocol):
+    """FlowTask or DepthTask."""
+
+    log: EventLog
+
+    def take(self, frame: ReplayFrame, shape: tuple[int, ...] | None, side: int) -> None:
+        """Take the next image of a camera."""
+
+    def take_message(self, topic: str, message: Any) -> None:
+        """Take another message."""
+
+    def finish(self) -> None:
+        """End."""
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """All counters of the node."""

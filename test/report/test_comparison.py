@@ -98,6 +98,25 @@ def test_a_stamp_that_comes_twice_is_matched_once_each() -> None:
     assert list(match_runs(before, run).pairs[0].rows) == [(0, 0), (1, 1), (3, 3)]
 
 
+def test_runs_of_other_frames_are_compared_over_what_they_have_in_common() -> None:
+    both, one = make_run(), make_run(bags=("drive_a",))
+    changes = _by_name(compare_runs(both, one))
+    # the pooled values differ, the frames that both have do not
+    assert both.metrics.summary["epe"] != one.metrics.summary["epe"]
+    assert changes["epe"].word == changes["ate"].word == changes["latency_ms"].word == "equal"
+    assert changes["epe"].a == pytest.approx(one.metrics.summary["epe"])
+    # a trajectory of half of the frames is no matter of the other half
+    frames = one.metrics.bags[0].frames
+    half = Frames(
+        frames.stamp[:20],
+        frames.state[:20],
+        {name: column[:20] for name, column in frames.values.items()},
+    )
+    changes = _by_name(compare_runs(one, _with_frames(one, half)))
+    assert changes["epe"].word == "equal"
+    assert changes["ate"].word == "unknown"
+
+
 def test_bags_of_one_run_only_are_named() -> None:
     matching = match_runs(make_run(), make_run(bags=("drive_a",)))
     assert matching.only_a == ["drive_b"]

@@ -84,6 +84,25 @@ def test_what_is_not_known_is_no_success(tmp_path: Path) -> None:
     assert check_thresholds(allowed, run)[0].passed
 
 
+def test_a_step_is_judged_over_the_same_frames(tmp_path: Path) -> None:
+    rules = read_thresholds(
+        _file(tmp_path, "epe: {max_difference: 0, each_bag: true}\nate: {max_increase: 0}")
+    )
+    found = check_thresholds(rules, make_run(bags=("drive_a",)), make_run())
+    assert [(one.rule.metric, one.bag, one.passed) for one in found] == [
+        ("epe", "", True),
+        ("epe", "drive_a", True),
+        ("ate", "", True),
+    ]
+    # a bag without a partner has no step: that is not known, and fails
+    found = check_thresholds(rules, make_run(), make_run(bags=("drive_a",)))
+    assert {one.bag: one.passed for one in found[:3]} == {
+        "": True,
+        "drive_a": True,
+        "drive_b": False,
+    }
+
+
 def test_from_zero_any_increase_is_beyond_a_share(tmp_path: Path) -> None:
     rules = read_thresholds(_file(tmp_path, "lost_frames: {max_relative_increase: 0.5}"))
     before, after = make_run(), make_run()

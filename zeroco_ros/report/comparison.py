@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from zeroco_ros.replay.record import Metric, ReplayRun
+from zeroco_ros.replay.record import BagRecord, Metric, ReplayRun, Values
 from zeroco_ros.report.matching import Matching, match_runs
 from zeroco_ros.report.provenance import flattened, shown
-from zeroco_ros.report.summary import pooled
+from zeroco_ros.report.summary import pooled, values_by_bag
 from zeroco_ros.report.tracks import catalog, columns
 
 Array = npt.NDArray[np.float64]
@@ -44,9 +44,11 @@ class Paired:
 class Change:
     """One metric in both runs.
 
-    difference: b - a; relative: that as a share of |a|; both None where one is not known. word:
-    "better", "worse", "equal" (the very same number), "unclear" (the interval of the paired
-    differences holds 0, or points the other way), "changed" (no side is the good one), "unknown".
+    a, b: over all frames; where the runs are not of the same frames, over what they have in
+    common (`common_values`). difference: b - a; relative: that as a share of |a|; both None where
+    one is not known. word: "better", "worse", "equal" (the very same number), "unclear" (the
+    interval of the paired differences holds 0, or points the other way), "changed" (no side is
+    the good one), "unknown".
     """
 
     name: str
@@ -86,7 +88,7 @@ def compare_runs(a: ReplayRun, b: ReplayRun) -> Comparison:
     """Compare b with a: a is what was, b what is proposed."""
     matching = match_runs(a, b)
     metrics = {**catalog(b), **catalog(a)}
-    values_a, values_b = pooled(a), pooled(b)
+    values_a, values_b = common_values(a, b, matching)
     changes = [
         _change(
             name,
@@ -98,6 +100,34 @@ def compare_runs(a: ReplayRun, b: ReplayRun) -> Comparison:
         for name, metric in metrics.items()
     ]
     return Comparison(matching, changes, _settings(a, b))
+
+
+def common_values(a: ReplayRun, b: ReplayRun, matching: Matching) -> tuple[Values, Values]:
+    """Return the values of two runs that may be held against each other.
+
+    Of the same frames: those of the runs. Else, for a metric with a value per frame the mean over
+    the frames that both know, for others the mean over the bags whose frames are all in both; None
+    where there is neither.
+    """
+    if matching.same:
+        return pooled(a), pooled(b)
+    found: tuple[Values, Values] = ({}, {})
+    for name in {**catalog(b), **catalog(a)}:
+        parts = pair_values(a, b, matching, name)
+        for side, run in enumerate((a, b)):
+            known = [float(one) for part in parts for one in part[side]]
+            if not known:
+                known = _of_whole_bags(run, [pair.bags[side] for pair in matching.whole], name)
+            found[side][name] = float(np.mean(known)) if known else None
+    return found
+
+
+def _of_whole_bags(run: ReplayRun, bags: Sequence[BagRecord], name: str) -> list[float]:
+    """Return the values of these bags, none unless all are known."""
+    values = values_by_bag(run)
+    found = [values[bag.name].get(name) for bag in bags]
+    known = [one for one in found if one is not None]
+    return known if len(known) == len(found) else []
 
 
 def _change(

@@ -95,12 +95,13 @@ def comparison_page(
 
 def _metrics(comparison: Comparison) -> Markup:
     matching = comparison.matching
-    note = "A is what was, B what is proposed. Dots: the change of the metric; bars: the 95 % "
-    note += "interval of the mean change from frame to frame."
+    note = "A is what was, B what is proposed. Dots: the change of the metric; rings: one "
+    note += "beyond the axis; bars: the 95 % interval of the mean change from frame to frame."
     if not matching.same:
         note += (
-            f" The runs are not of the same frames ({matching.frames} are in both): A and B are "
-            "over all frames of each run, differences from frame to frame over those in both."
+            f" The runs are not of the same frames: A and B are over the {matching.frames} frames "
+            "that are in both (trajectory, calibration and the like over the bags that both have "
+            "whole), not what the reports of the runs say."
         )
     return section(
         "metrics", "Metrics", changes_table(comparison), paired_table(comparison), note=note

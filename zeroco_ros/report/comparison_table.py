@@ -20,7 +20,8 @@ WORDS = {
     "unknown": ("not known", "quiet"),
 }
 COLORS = {"better": "good", "worse": "bad"}
-LEAST, MOST = 0.02, 1.0  # half of the drawing's axis, as relative change
+SPANS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)  # half of the drawings' axis, as relative change
+HELD = 0.85  # share of the changes that the axis holds; others are drawn at its end
 
 
 def changes_table(comparison: Comparison) -> Markup:
@@ -33,7 +34,7 @@ def changes_table(comparison: Comparison) -> Markup:
         Column("Difference", "num"),
         Column("Relative", "num"),
         Column(f"{percent(-limit)} … {percent(limit)}", "drawn"),
-        Column("B is"),
+        Column("B is", "word"),
     ]
     rows: list[Row | Group] = []
     group = None
@@ -61,24 +62,27 @@ def _row(change: Change, limit: float) -> Row:
 
 def axis_limit(changes: Sequence[Change]) -> float:
     """Return half of the drawings' common axis: a round share that holds most of the changes."""
-    sizes = [abs(one.relative) for one in changes if one.relative is not None]
-    wanted = max([LEAST, *(min(size, MOST) for size in sizes)])
-    return next(one for one in (0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if one >= wanted - 1e-12)
+    sizes = sorted(abs(one.relative) for one in changes if one.relative)
+    wanted = sizes[int(HELD * (len(sizes) - 1))] if sizes else 0.0
+    return next((one for one in SPANS if one >= wanted), SPANS[-1])
 
 
 def forest(change: Change, limit: float) -> Markup | str:
-    """Return the relative change as a dot with its 95 % interval around a line at 0."""
+    """Return the relative change as a dot with its 95 % interval around a line at 0.
+
+    A change beyond the axis is a ring at its end.
+    """
     if change.relative is None or change.a is None:
-        return NONE
+        return ""
     color = COLORS.get(change.word, "quiet")
     parts = [element("line", x1="50%", x2="50%", y1="0", y2="100%", class_="zero")]
     ends = _ends(change.paired, change.a)
     if ends is not None:
         low, high = (_place(end, limit) for end in ends)
         parts.append(element("line", x1=low, x2=high, y1="50%", y2="50%", class_=f"ends {color}"))
-    parts.append(
-        element("circle", cx=_place(change.relative, limit), cy="50%", r="4.5", class_=color)
-    )
+    beyond = " beyond" if abs(change.relative) > limit else ""
+    place = _place(change.relative, limit)
+    parts.append(element("circle", cx=place, cy="50%", r="4.5", class_=f"{color}{beyond}"))
     alt = f"relative change {percent(change.relative)}"
     if ends is not None:
         alt += f", 95 % interval {percent(ends[0])} to {percent(ends[1])}"
@@ -98,7 +102,7 @@ def _place(share: float, limit: float) -> str:
 
 
 def paired_table(comparison: Comparison) -> Markup | None:
-    """Return the paired differences per frame with their spread; None without any."""
+    """Return the paired differences per frame with their spread; None if there are none."""
     heads = [
         Column("Metric"),
         Column("Frames", "num"),
@@ -112,7 +116,7 @@ def paired_table(comparison: Comparison) -> Markup | None:
     rows: list[Row | Group] = []
     for change in comparison.changes:
         one = change.paired
-        if one is None:
+        if one is None or change.word == "equal":
             continue
         unit = change.metric.unit
         rows.append(
@@ -129,7 +133,9 @@ def paired_table(comparison: Comparison) -> Markup | None:
                 NONE if one.wins is None else f"{100 * one.wins:.0f} %",
             ]
         )
-    return table("Differences from frame to frame", heads, rows, stack=True) if rows else None
+    if not rows:
+        return None
+    return table("Differences from frame to frame", heads, rows, stack=True, dense=True)
 
 
 def _between(low: float, high: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zeroco_ros.replay.record import BagRecord, ReplayRun
 
@@ -16,6 +16,11 @@ class BagPair:
     a: BagRecord
     b: BagRecord
     rows: Sequence[tuple[int, int]]
+
+    @property
+    def bags(self) -> tuple[BagRecord, BagRecord]:
+        """Return the bag as it is in a and in b."""
+        return self.a, self.b
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,15 @@ class Matching:
     def same(self) -> bool:
         """Tell whether both runs are of exactly the same frames."""
         return self.frames == self.frames_a == self.frames_b
+
+    @property
+    def whole(self) -> list[BagPair]:
+        """Return the bags of which every frame is in both runs."""
+        return [
+            pair
+            for pair in self.pairs
+            if len(pair.rows) == len(pair.a.frames.stamp) == len(pair.b.frames.stamp)
+        ]
 
 
 def match_runs(a: ReplayRun, b: ReplayRun) -> Matching:
@@ -64,6 +78,16 @@ def match_runs(a: ReplayRun, b: ReplayRun) -> Matching:
         sum(len(bag.frames.stamp) for bag in a.ok),
         sum(len(bag.frames.stamp) for bag in b.ok),
     )
+
+
+def only_bag(run: ReplayRun, bag: BagRecord) -> ReplayRun:
+    """Return a run of this bag alone."""
+    timing = run.timing
+    if timing is not None:
+        times = [one for one in timing.bags if one.name == bag.name]
+        timing = replace(timing, bags=times, summary=times[0].summary if times else {})
+    metrics = replace(run.metrics, bags=[bag], summary=bag.summary)
+    return replace(run, metrics=metrics, timing=timing)
 
 
 def _key(bag: BagRecord) -> str:

@@ -37,11 +37,12 @@ def table(
     *,
     stack: bool = False,
     narrow: bool = False,
+    dense: bool = False,
 ) -> Markup:
     """Return a table; the first cell of each row is its header.
 
     stack: on a phone each row becomes a block of named values, instead of a table to be scrolled.
-    narrow: a few short columns, which would be lost on the whole width.
+    narrow: a few short columns, which would be lost on the whole width. dense: many columns.
     The roles are spelled out, because browsers forget them where a row is shown as a block.
     """
     heads = [
@@ -54,7 +55,7 @@ def table(
         element("thead", element("tr", heads, role="row"), role="rowgroup"),
         element("tbody", [_row(columns, row) for row in rows], role="rowgroup"),
         role="table",
-        class_="stack" if stack else None,
+        class_=" ".join(one for one, on in (("stack", stack), ("dense", dense)) if on) or None,
     )
     scroll = element(
         "div", inner, class_="scroll", tabindex="0", role="region", aria_label=caption

@@ -13,7 +13,8 @@ import yaml
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.replay.record import Metric, ReplayRun, Values
-from zeroco_ros.report.matching import Matching, match_runs
+from zeroco_ros.report.comparison import common_values
+from zeroco_ros.report.matching import match_runs, only_bag
 from zeroco_ros.report.number_text import number, percent, signed
 from zeroco_ros.report.summary import pooled, values_by_bag
 from zeroco_ros.report.tracks import catalog
@@ -148,12 +149,11 @@ def check_thresholds(
                 f"threshold {rule.metric}: {rule.kind} compares two runs: give both, as in "
                 "zeroco report BEFORE AFTER --thresholds FILE"
             )
-    matching = match_runs(before, run) if before is not None else None
-    scopes = _scopes(run, before, matching)
+    scopes = _scopes(run, before)
     return [
-        _judge(rule, bag, after, earlier)
+        _judge(rule, bag, scope)
         for rule in rules
-        for bag, (after, earlier) in scopes.items()
+        for bag, scope in scopes.items()
         if not bag or rule.each_bag
     ]
 
@@ -164,34 +164,42 @@ def _unknown(name: str, known: Mapping[str, Metric]) -> str:
     return f"threshold for the unknown metric {name}{hint}; there are: {', '.join(known)}"
 
 
-def _scopes(
-    run: ReplayRun, before: ReplayRun | None, matching: Matching | None
-) -> dict[str, tuple[Values, Values]]:
-    """Return the values of all bags ("") and of each one, after and before."""
-    scopes: dict[str, tuple[Values, Values]] = {
-        "": (_all_values(run, matching), _all_values(before, matching) if before else {})
-    }
-    partners = {pair.b.name: pair.a.name for pair in matching.pairs} if matching else {}
-    of_bags = values_by_bag(before) if before is not None else {}
-    for name, values in values_by_bag(run).items():
-        scopes[name] = (values, of_bags.get(partners.get(name, ""), {}))
+@dataclass(frozen=True)
+class _Scope:
+    """Values that rules are held against. own: of the run; step: (before, after) in common."""
+
+    own: Values
+    step: tuple[Values, Values] = ({}, {})
+
+
+def _scopes(run: ReplayRun, before: ReplayRun | None) -> dict[str, _Scope]:
+    """Return the values of all bags ("") and of each one by its name."""
+    own = {**pooled(run), **_built_in(run)}
+    by_bag = values_by_bag(run)
+    if before is None:
+        return {"": _Scope(own), **{name: _Scope(values) for name, values in by_bag.items()}}
+    matching = match_runs(before, run)
+    frames = matching.frames_a + matching.frames_b
+    own["matched_frames"] = 2 * matching.frames / frames if frames else 0.0
+    earlier, after = common_values(before, run, matching)
+    scopes = {"": _Scope(own, ({**earlier, **_built_in(before)}, {**after, **_built_in(run)}))}
+    pairs = {pair.b.name: pair for pair in matching.pairs}
+    for name, values in by_bag.items():
+        if name in pairs:
+            alone = only_bag(before, pairs[name].a), only_bag(run, pairs[name].b)
+            scopes[name] = _Scope(values, common_values(*alone, match_runs(*alone)))
+        else:
+            scopes[name] = _Scope(values)
     return scopes
 
 
-def _all_values(run: ReplayRun, matching: Matching | None) -> Values:
+def _built_in(run: ReplayRun) -> Values:
     played = sum(1 for _ in run.ok)
-    values: Values = {
-        **pooled(run),
-        "failed_bags": float(len(run.metrics.bags) - played),
-        "ok_bags": float(played),
-    }
-    if matching is not None:
-        frames = matching.frames_a + matching.frames_b
-        values["matched_frames"] = 2 * matching.frames / frames if frames else 0.0
-    return values
+    return {"failed_bags": float(len(run.metrics.bags) - played), "ok_bags": float(played)}
 
 
-def _judge(rule: Rule, bag: str, after: Values, before: Values) -> Finding:
+def _judge(rule: Rule, bag: str, scope: _Scope) -> Finding:
+    before, after = scope.step if rule.kind in PAIR else ({}, scope.own)
     value = _tested(rule.kind, after.get(rule.metric), before.get(rule.metric))
     where = f" of {bag}" if bag else ""
     if value is None:

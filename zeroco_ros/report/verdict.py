@@ -9,6 +9,7 @@ from zeroco_ros.replay.record import ReplayRun
 from zeroco_ros.report.comparison import Comparison
 from zeroco_ros.report.markup import Markup, element
 from zeroco_ros.report.number_text import percent
+from zeroco_ros.report.summary import HEADLINES
 from zeroco_ros.report.thresholds import Finding
 
 REASONS = 8  # lines that are shown at once
@@ -89,13 +90,14 @@ def of_comparison(comparison: Comparison) -> Verdict:
         return Verdict("warn", "The runs have no frame in common: nothing is compared")
     if set(words) <= {"equal", "unknown"} and matching.same:
         return Verdict("good", "All metrics are equal, to the last bit")
+    ranked = sorted(comparison.changes, key=lambda change: change.name not in HEADLINES)
     order = ("better", "worse", "unclear", "changed", "equal", "unknown")
     told = [f"{words[word]} {word}" for word in order if word in words]
     reasons = [
         f"{change.metric.title}: {word}"
         + (f" by {percent(abs(change.relative)).lstrip('+')}" if change.relative else "")
         for word in ("worse", "better")
-        for change in comparison.changes
+        for change in ranked
         if change.word == word
     ]
     level = "warn" if words.get("worse") else "good" if words.get("better") else ""

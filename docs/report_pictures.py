@@ -79,6 +79,7 @@ def _shot(page: Path, anchor: str, width: int, height: int, scheme: int) -> Imag
     command = [
         browser,
         "--headless",
+        "--no-sandbox",  # a container has none; the page is our own
         "--disable-gpu",
         "--hide-scrollbars",
         f"--user-data-dir={page.with_name('profile')}",
@@ -88,8 +89,6 @@ def _shot(page: Path, anchor: str, width: int, height: int, scheme: int) -> Imag
         f"--screenshot={picture}",
         frame.as_uri(),
     ]
-    if os.geteuid() == 0:
-        command.insert(1, "--no-sandbox")
     subprocess.run(command, check=True, capture_output=True)
     with Image.open(picture) as opened:
         return opened.convert("RGB").crop((0, 0, width, height))

@@ -127,6 +127,7 @@ def _unit(unit: str) -> str:
 
 def _aligned(rows: Sequence[Sequence[str]], numeric: Sequence[int]) -> list[str]:
     """Return columns of equal width; those in `numeric` to the right."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return [
         "  ".join(

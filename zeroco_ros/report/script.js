@@ -66,7 +66,8 @@
       plot.append(this.tip);
       plot.tabIndex = 0;
       plot.setAttribute("role", "group");
-      plot.setAttribute("aria-label", "Chart. Left and right arrow keys read the values.");
+      const told = this.svg.getAttribute("aria-label");
+      plot.setAttribute("aria-label", `${told} Left and right arrow keys read the values.`);
       this.at = null;
       this.svg.addEventListener("pointermove", (event) => this.hover(event));
       this.svg.addEventListener("pointerdown", (event) => this.hover(event));

@@ -18,6 +18,7 @@ import json
 import sys
 import time
 import types
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def make_module(faults: Faults) -> types.ModuleType:
     """A module with the names of tensorrt that the engine room uses, behaving as `faults` say."""
     trt = types.ModuleType("tensorrt")
     trt.__version__ = faults.version
+    trt.__spec__ = ModuleSpec("tensorrt", None)  # torch's exporter looks for it
     for part in (_enums(), _callbacks(), _building(faults), _running(faults)):
         for name, value in part.items():
             setattr(trt, name, value)

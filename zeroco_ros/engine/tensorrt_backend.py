@@ -146,7 +146,7 @@ def open_tensorrt(
         backend.close()
         raise EngineRefused(
             f"engine '{folder}' was refused by the parity gate on {backend.verdict.when} "
-            f"({backend.verdict.faults[0]}): build it again with '{again}', or use the backend "
-            "'onnx' or 'torch'"
+            f"({backend.verdict.faults[0]}): build it again with '{again}', have it judged again "
+            f"with 'zeroco check {folder} --backend tensorrt', or use the backend 'onnx' or 'torch'"
         )
     return backend

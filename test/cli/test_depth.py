@@ -42,11 +42,15 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def zeroco(tmp_path: Path, capfd: pytest.CaptureFixture[str], bag: Path) -> Run:
+def zeroco(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], bag: Path, engines: dict[str, Path]
+) -> Run:
     """Run `zeroco depth` on the bag or another recording: (exit code, stdout, stderr)."""
 
     def run(*options: object, recording: object = None, out: str = "out") -> tuple[int, str, str]:
         model = [] if "--preset" in options else ["--preset", "fast"]
+        if engines and not {"--weights", "--mode", "--device"} & set(options):
+            model += ["--backend", "onnx", "--engine", str(engines["default"])]
         command = ["depth", str(recording or bag), "-o", str(tmp_path / out), *model]
         code = cli.main([*command, *map(str, options)])
         captured = capfd.readouterr()

@@ -18,15 +18,25 @@ from zeroco_ros.media.flow_files import read_flo
 from zeroco_ros.media.images import read_image, write_image
 
 Pair = tuple[Path, Path]
+# With pytest --backend onnx: what asks for another network than the engine's.
+PYTORCH_ONLY = {"--correlation", "--size", "--no-register-fix", "--head", "--device", "paper"}
 
 
 @pytest.fixture
-def zeroco(pair: Pair, tiny_weights: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+def zeroco(
+    pair: Pair,
+    tiny_weights: Path,
+    engines: dict[str, Path],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+):
     """Run `zeroco flow` on the pair with the tiny network: (exit code, stdout, stderr)."""
 
     def run(*options: object, target: object = None, source: object = None, out: str = "out.flo"):
         images = [str(target or pair[0]), str(source or pair[1])]
         weights = [] if "--weights" in options else ["--weights", str(tiny_weights)]
+        if engines and weights and not PYTORCH_ONLY & set(options):
+            weights += ["--backend", "onnx", "--engine", str(engines[str(tiny_weights)])]
         command = ["flow", *images, "-o", str(tmp_path / out), *weights, *map(str, options)]
         code = cli.main(command)
         captured = capfd.readouterr()
@@ -35,7 +45,7 @@ def zeroco(pair: Pair, tiny_weights: Path, tmp_path: Path, capfd: pytest.Capture
     return run
 
 
-def test_flo_and_npz_hold_the_same_flow(zeroco, tmp_path: Path) -> None:
+def test_flo_and_npz_hold_the_same_flow(zeroco, tmp_path: Path, engines: dict[str, Path]) -> None:
     assert zeroco()[0] == 0 and zeroco(out="out.npz")[0] == 0
     with np.load(tmp_path / "out.npz") as stored:
         arrays = {name: stored[name] for name in stored.files}
@@ -44,7 +54,7 @@ def test_flo_and_npz_hold_the_same_flow(zeroco, tmp_path: Path) -> None:
         "flow": ((48, 64, 2), "float32"),
         "confidence": ((48, 64), "float32"),
         "occluded": ((48, 64), "bool"),
-        "coarse": ((3, 4, 2), "float32"),
+        "coarse": ((6, 8, 2) if engines else (3, 4, 2), "float32"),
         "forward_backward_error": ((48, 64), "float32"),
     }
     assert np.array_equal(arrays["flow"], read_flo(tmp_path / "out.flo"))
@@ -66,13 +76,18 @@ def test_png_is_the_color_code_and_show_adds_the_panels(
     assert names == ["out.png", "out_show.png"]
 
 
-def test_one_summary_line(zeroco, tmp_path: Path, tiny_weights: Path) -> None:
+def test_one_summary_line(
+    zeroco, tmp_path: Path, tiny_weights: Path, engines: dict[str, Path]
+) -> None:
     code, out, error = zeroco("--preset", "fast")
     assert code == 0 and error == "" and out.count("\n") == 1
+    names = f"weights {tiny_weights}, torch"
+    if engines:
+        names = f"engine {engines[str(tiny_weights)]}, onnx"
     assert re.fullmatch(
         rf"{re.escape(str(tmp_path))}/out\.flo: 64x48, median motion [\d.]+ px, "
         rf"mean confidence [01]\.\d\d, occluded [\d.]+ %, preset fast, "
-        rf"weights {re.escape(str(tiny_weights))}, torch \w+, [\d.]+ s \(and [\d.]+ s to load\)\n",
+        rf"{re.escape(names)} \w+, [\d.]+ s \(and [\d.]+ s to load\)\n",
         out,
     )
 

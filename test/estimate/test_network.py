@@ -121,9 +121,10 @@ def test_without_onnxruntime_auto_is_torch(
         ({"backend": "tensor"}, "unknown backend 'tensor': use one of auto, torch, onnx"),
         ({"provider": "npu"}, "unknown provider 'npu': use one of auto, cpu, cuda, tensorrt"),
         ({"precision": "int4"}, "unknown precision 'int4'"),
+        ({"threads": 0}, "threads is 0: give a whole number from 1"),
     ],
 )
-def test_options_that_are_none(change: dict[str, str], text: str):
+def test_options_that_are_none(change: dict[str, Any], text: str):
     with pytest.raises(ConfigError, match=text):
         NetworkOptions(**change)  # type: ignore[arg-type]
 

@@ -92,6 +92,9 @@ class NetworkOptions:
             if getattr(self, name) not in values:
                 given = getattr(self, name)
                 raise ConfigError(f"unknown {name} {given!r}: use one of {', '.join(values)}")
+        threads = self.threads
+        if threads is not None and (isinstance(threads, bool) or threads < 1):
+            raise ConfigError(f"threads is {threads!r}: give a whole number from 1")
         if self.engine is None and self.backend in ("onnx", "tensorrt"):
             raise ConfigError(
                 f"backend '{self.backend}' runs an engine and none is given: make one with "

@@ -24,7 +24,7 @@ class Rows:
     def __init__(self) -> None:
         self.stamps: list[int] = []
         self.states: list[str] = []
-        self._columns: dict[str, dict[int, float | None]] = {}
+        self._columns: dict[str, Column] = {}
 
     def begin(self, stamp: int) -> int:
         """Add a row and return its number."""
@@ -35,15 +35,19 @@ class Rows:
     def put(self, row: int, values: Mapping[str, float | None]) -> None:
         """Set values of a row."""
         for name, value in values.items():
-            self._columns.setdefault(name, {})[row] = value
+            column = self._columns.setdefault(name, [])
+            column.extend([None] * (row + 1 - len(column)))
+            column[row] = value
 
     def table(self) -> Frames:
         """Return all rows, columns in the order of their names."""
-        return Frames(self.stamps, self.states, full(self._columns, len(self.stamps)))
+        count = len(self.stamps)
+        values = {name: _filled(self._columns[name], count) for name in sorted(self._columns)}
+        return Frames(self.stamps, self.states, values)
 
     def column(self, name: str) -> list[float]:
         """Return the values of a column that are known."""
-        return [value for value in self._columns.get(name, {}).values() if value is not None]
+        return [value for value in self._columns.get(name, []) if value is not None]
 
     def means(self) -> Values:
         """Return the mean of every column over the rows that have a value."""
@@ -51,9 +55,9 @@ class Rows:
         return {name: float(np.mean(v)) if v else None for name, v in known.items()}
 
 
-def full(columns: Mapping[str, Mapping[int, float | None]], count: int) -> dict[str, Column]:
-    """Return sparse columns as lists of `count` values."""
-    return {name: [columns[name].get(row) for row in range(count)] for name in sorted(columns)}
+def _filled(column: Column, count: int) -> Column:
+    """The column with `count` values, unknown behind its last one."""
+    return column + [None] * (count - len(column))
 
 
 @dataclass(frozen=True)
@@ -130,14 +134,15 @@ class Clock:
         """Return latency_ms and model_ms of the rows that an estimator worked on."""
         worked = {row for name in MODEL for row in self.stages.get(name, {})}
         sums = {"latency_ms": LATENCY, "model_ms": MODEL}
-        columns = {
-            name: {
-                row: sum(self.stages.get(stage, {}).get(row, 0.0) for stage in stages)
-                for row in worked
-            }
+        return {
+            name: [
+                sum(self.stages.get(stage, {}).get(row, 0.0) for stage in stages)
+                if row in worked
+                else None
+                for row in range(count)
+            ]
             for name, stages in sums.items()
         }
-        return full(columns, count)
 
     def total(self, stages: tuple[str, ...]) -> float:
         """Return the seconds of some stages."""

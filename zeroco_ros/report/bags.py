@@ -17,7 +17,7 @@ def bags_section(run: ReplayRun) -> Markup:
     """Return what was played, and which bags failed and why."""
     heads = [
         Column("Bag"),
-        Column("Status"),
+        Column("Status", "anywhere"),
         Column("Frames", "num"),
         Column("Messages", "num"),
         Column("Duration", "num"),
@@ -58,7 +58,7 @@ def by_bag_table(run: ReplayRun) -> Markup | None:
         rows.append(cells)
     heads = [Column("Bag"), *(Column(_short(metrics[name]), "num") for name in names)]
     caption = "Headline numbers by bag (\u25bc the worst)"
-    return table(caption, heads, rows, stack=True)
+    return table(caption, heads, rows, stack=True, dense=True)
 
 
 def _short(metric: Metric) -> str:
@@ -122,7 +122,11 @@ def faults_section(run: ReplayRun) -> Markup:
             str(run.metrics.counters.get(name, sum(counts))),
         ]
         rows.append([*row, *(str(one) for one in counts)] if len(bags) > 1 else row)
-    parts = [table("Counters", heads, rows, narrow=len(heads) < 5)] if rows else []
+    parts = (
+        [table("Counters", heads, rows, stack=len(heads) > 2, narrow=len(heads) < 5)]
+        if rows
+        else []
+    )
     parts.append(_events(bags))
     return section("faults", "Faults and counters", *parts)
 

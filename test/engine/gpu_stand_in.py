@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import Semaphore
 from typing import Any
 
 
@@ -20,6 +21,7 @@ class Faults:
     parse_error: str = ""
     build_error: str = ""
     step_seconds: float = 0.0
+    gate: Semaphore | None = None  # each step of a build waits for a release, or to be stopped
     deaf: bool = False  # steps are not heard: the build cannot be stopped
     deserialize_error: str = ""
     no_context: str = ""

@@ -207,6 +207,9 @@ def _walk(monitor: Any, faults: Faults) -> bool:
             monitor.phase_start(inner, outer, inner_steps)
             for part in range(inner_steps):
                 time.sleep(faults.step_seconds)
+                while faults.gate and not faults.gate.acquire(timeout=0.01):
+                    if not monitor.step_complete(inner, part - 1):
+                        return False
                 if not monitor.step_complete(inner, part) and not faults.deaf:
                     return False
             monitor.phase_finish(inner)

@@ -147,6 +147,6 @@ def open_tensorrt(
         raise EngineRefused(
             f"engine '{folder}' was refused by the parity gate on {backend.verdict.when} "
             f"({backend.verdict.faults[0]}): build it again with '{again}', have it judged again "
-            f"with 'zeroco check {folder} --backend tensorrt', or use the backend 'onnx' or 'torch'"
+            f"with 'zeroco check {folder} --backend tensorrt', or use backend 'onnx' or 'torch'"
         )
     return backend

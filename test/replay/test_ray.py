@@ -39,11 +39,13 @@ def test_a_fleet_on_two_workers(
     other_bag: Path,
     replay: Callable[..., Any],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The same record as in one process here, byte for byte; a broken bag is not fatal."""
     bags = bag, broken_bag, other_bag
+    monkeypatch.chdir(tmp_path)
     ray = "--engine", "ray", "--address", cluster
-    ran = replay(*bags, "-o", tmp_path / "ray", *ray, *OPTIONS)
+    ran = replay(*bags, "-o", "ray", *ray, *OPTIONS)
     assert ran.code == 1, ran.err
     assert "1 of 3 bags failed" in ran.err
     run = ReplayRun.load(tmp_path / "ray")
@@ -52,7 +54,7 @@ def test_a_fleet_on_two_workers(
     assert replay(*bags, "-o", tmp_path / "here", *OPTIONS).code == 1
     here = (tmp_path / "here" / METRICS).read_bytes()
     assert (tmp_path / "ray" / METRICS).read_bytes() == here
-    ran = replay(*bags, "-o", tmp_path / "ray", *ray, *OPTIONS)
+    ran = replay(*bags, "-o", "ray", *ray, *OPTIONS)
     assert ran.out.count("kept from the run before") == 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from zeroco_ros.errors import BackendError
@@ -38,15 +39,21 @@ def on_ray(orders: Sequence[Order], address: str | None, say: Say) -> dict[str, 
     _connect(ray, address)
     try:
         # Once more where a worker dies; what the bag itself does wrong comes back as a part.
-        remote = ray.remote(max_retries=1)(work)
+        remote = ray.remote(max_retries=1)(_work_in)
         pending = {}
         for order in orders:
             threads = max(int(values["threads"]) for values in order.job.values.values())
             task = remote.options(num_cpus=max(1, threads), name=f"zeroco replay {order.job.name}")
-            pending[task.remote(order)] = order
+            pending[task.remote(order, str(Path.cwd()))] = order
         return _collected(ray, pending, say)
     finally:
         ray.shutdown()
+
+
+def _work_in(order: Order, folder: str) -> str:
+    """Work where the command was started: paths may be relative to it."""
+    os.chdir(folder)
+    return work(order)
 
 
 def _collected(ray: Any, pending: dict[Any, Order], say: Say) -> dict[str, Part]:

@@ -78,6 +78,8 @@ setup(
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.5"],
         # `zeroco replay --engine ray`: bags of a fleet on a Ray cluster.
         "ray": ["ray>=2.9"],
+        # `colcon test` runs pytest where this extra asks for it.
+        "test": ["psutil>=5.9", "pytest>=8,<9", "pytest-timeout>=2.3"],
         "dev": [
             "colcon-common-extensions>=0.3",
             "mypy>=1.10",

@@ -169,6 +169,7 @@ def test_a_node_that_ends_comes_back(probe: Any, prefix: Path, tiny_weights: Pat
     with launched("flow", prefix, **arguments):
         scenes.wait_status(probe, diagnostics, state="active")
         assert scenes.transition(probe, "active_shutdown")
+        probe.wait_until(lambda: not probe.node.count_publishers("/diagnostics"), "its end")
         diagnostics.clear()
         scenes.wait_status(probe, diagnostics, state="active")
 

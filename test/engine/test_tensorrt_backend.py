@@ -233,7 +233,8 @@ def test_too_little_gpu_memory(faults: Faults, tiny_engine: Path, cache: Path):
 
 
 def test_a_plan_of_other_tensors_is_refused(faults: Faults, backend: TensorRTBackend):
-    plan = backend.plans["encoder"].content
+    plan = backend.plans["encoder"].path.read_bytes()
+    assert not backend.plans["encoder"].content
     wrong = Signature(("pictures",), ("tokens",))
     with pytest.raises(tensorrt_runner.PlanError, match="images, tokens; its manifest says pict"):
         tensorrt_runner.PlanRunner("encoder", plan, wrong, StandInDevice(faults))

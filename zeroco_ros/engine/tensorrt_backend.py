@@ -7,6 +7,7 @@ tensorrt module (test/engine/tensorrt_stand_in.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from zeroco_ros.engine import device as devices
@@ -47,19 +48,21 @@ class EngineRefused(BackendError):  # noqa: N818 - it names what was found
 class TensorRTBackend(GraphBackend):
     """A bundle's plans on a GPU; see `GraphBackend`. Made by `open_tensorrt`.
 
-    folder: of the bundle; plans: what runs; verdict: of the last parity check of exactly these
-    plans, None where there was none; command: what builds them again.
+    folder: of the bundle; plans: what runs, without contents; verdict: of the last parity check of
+    exactly these plans, None where there was none; command: what builds them again.
     """
 
     def __init__(
         self, folder: Path, built: Plans, cache: PlanCache, device: devices.Device, command: str
     ) -> None:
-        self.folder, self.plans, self.command = folder, built.plans, command
+        self.folder, self.command = folder, command
         self._cache = cache
         self.runners_by_name = {
             name: PlanRunner(name, plan.content, built.manifest.graphs[name], device)
             for name, plan in built.plans.items()
         }
+        # The engines hold what they need; a Jetson's memory is one for CPU and GPU.
+        self.plans = {k: replace(plan, content=b"") for k, plan in built.plans.items()}
         _check_memory(folder, list(self.runners_by_name.values()), device)
         self._warnings = list(built.warnings)
         self.verdict: Verdict | None = read_verdict(cache, self._hashes())

@@ -244,9 +244,9 @@ def test_options_reach_the_estimator(
     seen: list[Any] = []
     original = network.open_flow
 
-    def spy(config: Any, options: Any) -> Any:
+    def spy(config: Any, options: Any, **more: Any) -> Any:
         seen.append(options)
-        return original(config, options)
+        return original(config, options, **more)
 
     def stop(flow: Any, config: Any) -> None:
         seen.append(config)

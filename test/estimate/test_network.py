@@ -19,7 +19,7 @@ from zeroco_ros.errors import BackendError, ConfigError, WeightsError
 from zeroco_ros.estimate import network
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.engine_checks import EngineRefusedError
-from zeroco_ros.estimate.network import NetworkOptions, open_flow
+from zeroco_ros.estimate.network import NetworkOptions, RunningFlow, open_flow, open_with
 
 CONFIG = FlowConfig(max_side=64, refine="none")
 
@@ -138,6 +138,20 @@ def test_what_no_engine_can_do_goes_to_torch(engine: Path, tiny_weights: Path):
     other = open_flow(CONFIG, options(engine, tiny_weights, precision="bf16"))
     assert (other.backend, other.precision) == ("torch", "bf16")
     assert "precision 'bf16' with engine" in other.reason
+
+
+def test_an_engine_without_what_the_estimator_needs(engine: Path, tiny_weights: Path):
+    """As depth does whose head is not in the engine."""
+
+    def build(flow: RunningFlow) -> str:
+        if flow.backend == "onnx":
+            raise ConfigError("it has no depth head")
+        return flow.backend
+
+    built, running = open_with(build, CONFIG, options(engine, tiny_weights))
+    assert (built, running.reason) == ("torch", "torch: engine given, it has no depth head")
+    with pytest.raises(ConfigError, match="no depth head"):
+        open_with(build, CONFIG, options(engine, tiny_weights, backend="onnx"))
 
 
 def test_a_provider_that_is_not_there(engine: Path, tiny_weights: Path):

@@ -17,7 +17,7 @@ from zeroco_ros.sequence.open import open_camera, open_poses
 if TYPE_CHECKING:
     from zeroco_ros.estimate.depth import DepthStream
     from zeroco_ros.estimate.depth_config import DepthConfig
-    from zeroco_ros.estimate.network import NetworkOptions, RunningFlow
+    from zeroco_ros.estimate.network import NetworkOptions
     from zeroco_ros.sequence.frames import Frame, Sequence
     from zeroco_ros.sequence.poses import Poses
 
@@ -27,14 +27,18 @@ def estimate_depth(
 ) -> DepthSummary:
     """Depth of a recording into `args.out`; what came of it. Raises ZerocoError."""
     from zeroco_ros.estimate.depth import DepthEstimator
+    from zeroco_ros.estimate.network import open_with
 
     frames = sequence.frames(args.every, args.max_frames)
     first = _first(sequence, frames)
     height, width = first.image.shape[:2]
     camera, camera_words = open_camera(sequence, args.camera, (width, height))
     poses = open_poses(sequence, args.poses)
-    running = _network(config, options)
-    stream = DepthEstimator.from_flow(running.estimator, config).stream(camera)
+    estimator, running = open_with(
+        lambda flow: DepthEstimator.from_flow(flow.estimator, config), config.flow_config, options
+    )
+    warn_of_backend(running, "depth")
+    stream = estimator.stream(camera)
     folder = DepthFolder(args.out, npy=args.npy, voxel=args.voxel, max_sigma=args.max_sigma)
     summary = DepthSummary(
         folder=str(args.out),
@@ -70,14 +74,6 @@ def _first(sequence: Sequence, frames: Any) -> Frame:
 def _with_first(first: Frame, rest: Any) -> Any:
     yield first
     yield from rest
-
-
-def _network(config: DepthConfig, options: NetworkOptions) -> RunningFlow:
-    from zeroco_ros.estimate.network import open_flow
-
-    running = open_flow(config.flow_config, options)
-    warn_of_backend(running, "depth")
-    return running
 
 
 def _push(

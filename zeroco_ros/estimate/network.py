@@ -9,14 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from zeroco_ros.croco.checkpoint import load_croco
-from zeroco_ros.engine.available import (
-    PROVIDERS,
-    choose_provider,
-    onnx_absence,
-    tensorrt_absence,
-)
+from zeroco_ros.engine.available import choose_provider, onnx_absence, tensorrt_absence
 from zeroco_ros.engine.device import DeviceMemoryError
 from zeroco_ros.engine.failures import enough_memory
 from zeroco_ros.engine.graph_backend import GraphBackend
@@ -27,21 +23,18 @@ from zeroco_ros.engine.tensorrt_backend import (
     TensorRTBackend,
     open_tensorrt,
 )
-from zeroco_ros.engine.torch_backend import (
-    DEVICES,
-    PRECISIONS,
-    TorchBackend,
-    resolve_device,
-)
+from zeroco_ros.engine.torch_backend import TorchBackend, resolve_device
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.estimate.config import FlowConfig, preset
 from zeroco_ros.estimate.engine_checks import EngineRefusedError, check_origin, check_parity
 from zeroco_ros.estimate.engines import OpenEngine, engine_of
 from zeroco_ros.estimate.flow import FlowEstimator
+from zeroco_ros.estimate.network_options import NetworkOptions
 from zeroco_ros.estimate.parity import Parity
 from zeroco_ros.weights import resolve
 
-BACKENDS = ("auto", "torch", "onnx", "tensorrt")
+__all__ = ["NetworkOptions", "RunningFlow", "open_flow", "open_with"]
+
 # In the order of preference, where an engine is given.
 _ORDER = {
     "auto": ("tensorrt", "onnx", "torch"),
@@ -50,56 +43,7 @@ _ORDER = {
     "torch": ("torch",),
 }
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class NetworkOptions:
-    """What runs a network, and on what. Raises ConfigError for a value that is none of those.
-
-    backend: "torch", "onnx" (an exported engine in ONNX Runtime), "tensorrt" (the same, built for
-    this GPU), or "auto": the best that is there.
-    weights: the name of shipped weights or a model file; None: those of the engine, else the
-    shipped "default". With an engine they must be those that it was exported from.
-    engine: folder of `zeroco export`; None: no engine.
-    device: "auto", "cpu" or "cuda". precision: "auto" (the configuration's, else what is fast on
-    the device), "fp32", "bf16" or "fp16"; an engine has the precision that it was exported with.
-    provider: of ONNX Runtime: "auto", "cpu", "cuda" or "tensorrt".
-    threads: CPU threads, None leaves them to the library.
-    build: build what TensorRT needs where it is not in the cache, which takes minutes.
-    check: pass the engine through the parity gate (`estimate.parity`) before it is trusted.
-    fallback: let PyTorch serve where the engine is refused, instead of raising.
-    """
-
-    backend: str = "auto"
-    weights: str | Path | None = None
-    engine: str | Path | None = None
-    device: str = "auto"
-    precision: str = "auto"
-    provider: str = "auto"
-    threads: int | None = None
-    build: bool = False
-    check: bool = False
-    fallback: bool = False
-
-    def __post_init__(self) -> None:
-        allowed = {
-            "backend": BACKENDS,
-            "device": DEVICES,
-            "precision": PRECISIONS,
-            "provider": PROVIDERS,
-        }
-        for name, values in allowed.items():
-            if getattr(self, name) not in values:
-                given = getattr(self, name)
-                raise ConfigError(f"unknown {name} {given!r}: use one of {', '.join(values)}")
-        threads = self.threads
-        if threads is not None and (isinstance(threads, bool) or threads < 1):
-            raise ConfigError(f"threads is {threads!r}: give a whole number from 1")
-        if self.engine is None and self.backend in ("onnx", "tensorrt"):
-            raise ConfigError(
-                f"backend '{self.backend}' runs an engine and none is given: make one with "
-                "'zeroco export -o FOLDER' and give its folder, or use backend 'torch' or 'auto'"
-            )
+Estimator = TypeVar("Estimator")
 
 
 @dataclass(frozen=True)
@@ -177,6 +121,29 @@ class _AbsentError(Exception):
     def __init__(self, what: str, remedy: str = "") -> None:
         super().__init__(f"{what}: {remedy}" if remedy else what)
         self.what = what
+
+
+def open_with(
+    build: Callable[[RunningFlow], Estimator],
+    config: FlowConfig,
+    options: NetworkOptions,
+    *,
+    progress: Progress = lambda line: None,
+) -> tuple[Estimator, RunningFlow]:
+    """Open a flow estimator and build another estimator on it.
+
+    With the backend `auto`, an engine that does not hold what `build` needs (it then raises
+    ConfigError), such as a depth head, is passed over for PyTorch. Raises as `open_flow`.
+    """
+    running = open_flow(config, options, progress=progress)
+    try:
+        return build(running), running
+    except ConfigError as error:
+        if options.backend != "auto" or running.backend == "torch":
+            raise
+        reason = f"torch: engine given, {error}"
+    running = replace(open_flow(config, replace(options, backend="torch")), reason=reason)
+    return build(running), running
 
 
 def _attempt(

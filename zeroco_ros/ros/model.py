@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from zeroco_ros.errors import BackendError, ConfigError
+from zeroco_ros.errors import BackendError
 from zeroco_ros.weights import resolve
 
 if TYPE_CHECKING:
@@ -46,18 +46,10 @@ class RunningModel(Generic[Estimator]):
         build: Callable[[RunningFlow], Estimator],
         progress: Progress,
     ) -> None:
-        from zeroco_ros.estimate.network import open_flow
+        from zeroco_ros.estimate.network import open_with
 
         self._config, self._options, self._build = config, options, build
-        flow = open_flow(config, options, progress=progress)
-        try:
-            self.estimator = build(flow)
-        except ConfigError as error:  # the estimator needs what this engine does not hold
-            if options.backend != "auto" or flow.backend == "torch":
-                raise
-            flow = open_flow(config, replace(options, backend="torch"))
-            flow = replace(flow, reason=f"torch: engine given, {error}")
-            self.estimator = build(flow)
+        self.estimator, flow = open_with(build, config, options, progress=progress)
         self._flow = flow
         self.trouble = f"engine refused, torch serves: {flow.refused}" if flow.refused else ""
 

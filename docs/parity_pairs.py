@@ -11,7 +11,7 @@ from zeroco_ros.training.textures import texture_pool
 
 SIZE = (240, 320)
 SCENE, PLANE = WorldPlan(homographies=0.0), WorldPlan(homographies=1.0)
-# Name: world and sample. A small motion, of which PyTorch is sure nearly everywhere, and two larger
+# Name: world and sample. A small motion, of which PyTorch is sure nearly everywhere; two larger
 # ones, of which it is sure of half the picture.
 KINDS = {"near": (SCENE, 12), "scene": (SCENE, 11), "plane": (PLANE, 3)}
 

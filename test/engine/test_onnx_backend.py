@@ -125,7 +125,7 @@ def test_a_manifest_cannot_name_files_elsewhere(copy: Path):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"precision": "int4"}, "'int4'.*fp32, fp16, bf16 only"),
+        ({"precision": "int4"}, "'int4'.*fp32, fp16, bf16, int8 only"),
         ({"config": {"flux": 1}}, "flux.*export it"),
     ],
 )

@@ -19,7 +19,13 @@ from engine_damage import (
 from zeroco_ros.cli import main
 from zeroco_ros.errors import ConfigError, WeightsError
 from zeroco_ros.estimate.config import FlowConfig
-from zeroco_ros.estimate.parity import LIMITS, check_engine, check_torch, stored_pairs
+from zeroco_ros.estimate.parity import (
+    LIMITS,
+    check_engine,
+    check_torch,
+    limits_of,
+    stored_pairs,
+)
 from zeroco_ros.estimate.parity_pair import PairParity
 from zeroco_ros.estimate.parity_verdict import store_verdict, stored_verdicts
 
@@ -94,8 +100,18 @@ def test_nan_is_outside_of_every_limit():
 
 def test_coarser_arithmetic_has_wider_limits():
     for field in dataclasses.asdict(LIMITS["fp32"]):
-        values = [getattr(LIMITS[name], field) for name in ("fp32", "fp16", "bf16")]
+        values = [getattr(LIMITS[name], field) for name in ("fp32", "fp16", "bf16", "int8")]
         assert values == sorted(values) and values[0] < values[2]
+
+
+def test_a_hard_choice_may_fall_otherwise():
+    """Where one token is picked, a tie moves a match by a token; the volume's limits stay."""
+    soft = limits_of("fp16", FlowConfig())
+    for config in (FlowConfig(readout="hard"), FlowConfig(beta=1e-4)):
+        hard = limits_of("fp16", config)
+        assert hard.flow_p99 > 20 * soft.flow_p99
+        assert (hard.volume, hard.volume_rms) == (soft.volume, soft.volume_rms)
+    assert limits_of("fp16", FlowConfig(head="flow_head", beta=1e-4)) == soft
 
 
 def test_verdicts_are_kept_with_the_engine_that_they_are_about(

@@ -68,7 +68,7 @@ def compare(
     ours, theirs = (
         (one.flow.encode(target), one.flow.encode(source)) for one in (tested, trusted)
     )
-    volume = _Gap(_volumes(tested.flow, *ours), _volumes(trusted.flow, *theirs))
+    volume = _Gap(estimator_volumes(tested.flow, *ours), estimator_volumes(trusted.flow, *theirs))
     expected = trusted.flow.match(*theirs)
     sure = expected.confidence >= SURE
     parity = PairParity(name, volume.largest, volume.rms, *_WORST, float(sure.mean()), volume.bad)
@@ -111,7 +111,10 @@ class _Gap:
         self.rms = float(gap.square().mean().sqrt()) / spread
 
 
-def _volumes(estimator: FlowEstimator, target: EncodedFrame, source: EncodedFrame) -> Tensor:
+def estimator_volumes(
+    estimator: FlowEstimator, target: EncodedFrame, source: EncodedFrame
+) -> Tensor:
+    """Return the backend's volumes (2, B, Nt, Ns) of both directions, float32 on the CPU."""
     valid = target.letterbox.valid, source.letterbox.valid
     both = estimator.backend.volumes(
         target.encoding, source.encoding, valid, register_fix=estimator.register_fix

@@ -31,6 +31,7 @@ VERBS = (
     "build",
     "check",
     "soak",
+    "bench",
     "info",
 )
 _DESCRIPTION = """\

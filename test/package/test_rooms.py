@@ -36,14 +36,19 @@ ALLOWED: dict[str, set[str]] = {
     "report": {"errors", "media", "replay"},
     "replay": _STUDIO | {"bag", "sequence", "evaluation", "online", "ros"},
     "soak": _GROUND | {"ros"},
+    "bench": _STUDIO | {"bag", "evaluation", "ros", "soak"},
     "demo": _STUDIO | {"stream", "bag", "online", "ros", "evaluation", "training", "sequence"},
     "commands": _STUDIO
     | {"stream", "bag", "ros", "evaluation", "training", "demo"}
-    | {"sequence", "replay", "report", "soak"},
+    | {"sequence", "replay", "report", "soak", "bench"},
     "cli": {"errors", "commands", "__init__"},
 }
 # Third-party modules that only these rooms may touch: a robot without them imports the rest.
-ONLY_IN = {"rclpy": {"ros", "demo", "soak"}, "cv_bridge": {"ros"}, "message_filters": {"ros"}}
+ONLY_IN = {
+    "rclpy": {"ros", "demo", "soak", "bench"},
+    "cv_bridge": {"ros"},
+    "message_filters": {"ros"},
+}
 # Optional: never imported at the top of a module.
 LAZY = {"tensorrt", "onnxruntime", "cv_bridge", "ray"}
 WITHOUT_TORCH = {

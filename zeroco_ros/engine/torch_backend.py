@@ -10,6 +10,7 @@ from torch import Tensor
 from zeroco_ros.croco.decoder import DecoderFrame
 from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
 from zeroco_ros.croco.positions import Grid
+from zeroco_ros.engine.accelerated import Accelerated, captured, compiled
 from zeroco_ros.engine.bundle import Readout
 from zeroco_ros.engine.layers import DTYPES, computes_bf16, computes_int8, prepared
 from zeroco_ros.errors import BackendError, ConfigError
@@ -29,7 +30,10 @@ class TorchBackend:
     as it is and is not kept.
     device: "cpu", "cuda" or "auto" (CUDA where there is one). precision: see `resolve_precision`.
     threads: CPU threads for the whole process, None leaves them alone.
-    Raises ConfigError for an unknown name, BackendError for a device that is not there.
+    compile: run `encode` and `volumes` through torch.compile. cuda_graph: capture them as CUDA
+    graphs. Either costs seconds to minutes for each new size of images.
+    Raises ConfigError for an unknown name or options that do not go together, BackendError
+    for a device that is not there.
     """
 
     name = "torch"
@@ -40,6 +44,9 @@ class TorchBackend:
         device: str = "auto",
         precision: str = "auto",
         threads: int | None = None,
+        *,
+        compile: bool = False,
+        cuda_graph: bool = False,
     ) -> None:
         self.device = resolve_device(device)
         self.precision = resolve_precision(precision, self.device)
@@ -47,13 +54,21 @@ class TorchBackend:
             if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
                 raise ConfigError(f"threads is {threads!r}: give a whole number from 1")
             torch.set_num_threads(threads)
-        self.model = prepared(model, self.device, self.precision)
+        _check_acceleration(compile, cuda_graph, self.device, self.precision)
+        self.model = prepared(model, self.device, self.precision, pack=not compile)
         self._key = object()
+        self._accelerated: Accelerated | None = None
+        if compile or cuda_graph:
+            self._accelerated = Accelerated(self.model, compiled if compile else captured)
 
     def encode(self, images: Tensor) -> Encoding:
         """Encode (B, 3, H, W) normalized images."""
         with torch.inference_mode(), self._arithmetic():
-            return self.model.encode(images.to(self.device, non_blocking=True))
+            images = images.to(self.device, non_blocking=True)
+            if self._accelerated is not None:
+                grid = self.model.grid_of(images)
+                return Encoding(self._accelerated.encode(images), grid)
+            return self.model.encode(images)
 
     def match(
         self,
@@ -77,6 +92,9 @@ class TorchBackend:
         register_fix: bool,
     ) -> tuple[Tensor, Tensor]:
         """Cost volumes of both directions, see `Backend.volumes`; no layer's maps are kept."""
+        if self._accelerated is not None:
+            with torch.inference_mode(), self._arithmetic():
+                return self._accelerated.volumes(target, source, valid, register_fix)
         grids = (target.grid, source.grid), (source.grid, target.grid)
         parts = valid, valid[::-1]
         sums = [VolumeSum(register_fix=register_fix) for _ in grids]
@@ -128,6 +146,15 @@ def pair_volumes(
         for side, own, other in sides
     )
     return ahead, back
+
+
+def _check_acceleration(compile: bool, cuda_graph: bool, device: str, precision: str) -> None:
+    if compile and cuda_graph:
+        raise ConfigError("compile and cuda_graph: use one of them")
+    if cuda_graph and device != "cuda":
+        raise ConfigError(f"cuda_graph needs a GPU and the device is '{device}': leave it out")
+    if compile and precision == "int8":
+        raise ConfigError("compile with precision 'int8': use 'bf16', 'fp32' or no compile")
 
 
 def resolve_device(device: str) -> str:

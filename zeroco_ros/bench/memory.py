@@ -1,0 +1,133 @@
+"""Peak memory of matching a pair, measured in processes of their own.
+
+Run as `python -m zeroco_ros.bench.memory TASK`, it measures one implementation and prints JSON.
+Linux only: the peak of the resident memory is reset before the pair is matched, so that weights
+and libraries do not count.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from zeroco_ros.bench.plan import Plan
+from zeroco_ros.bench.record import Cell, Column, Section
+from zeroco_ros.evaluation.cost import peak_memory
+
+LEAST = 20.0  # times less than the plain implementation
+COLUMNS = (
+    Column("name", "implementation"),
+    Column("size", "input"),
+    Column("match", "matching two encoded frames, MB"),
+    Column("step", "whole pair, MB"),
+    Column("less", "times less (matching)"),
+)
+
+
+def memory_section(plan: Plan) -> Section:
+    """Peak memory at 512x512 (and 224x224), plain and ours."""
+    sizes = [(96, 96)] if plan.quick else [(224, 224), (512, 512)]
+    rows: list[dict[str, Cell]] = []
+    failed = []
+    for size in sizes:
+        found = {}
+        for name in ("plain", "fp32") if plan.quick else ("plain", "fp32", "bf16", "int8"):
+            plan.say(f"memory: {name} at {size[1]}x{size[0]}")
+            found[name] = _in_process(plan.network, name, size, plan.threads)
+        for name, value in found.items():
+            if "skipped" in value:
+                continue
+            less = found["plain"]["match"] / max(value["match"], 0.1)
+            title = "plain, two passes" if name == "plain" else f"stream, {name}"
+            shape = f"{size[1]}x{size[0]}"
+            rows.append({"name": title, "size": shape, **value, "less": less})
+            if name == "bf16" and size == (512, 512) and less < LEAST:
+                failed.append(f"matching in {LEAST:g} times less memory ({less:.1f})")
+    note = (
+        "Growth of the peak resident memory over what was resident before: of matching alone "
+        "(decoder, maps or volumes, read-out), and of encoding and matching."
+    )
+    title = f"Peak memory, {plan.network}, processes of their own"
+    return Section("memory", title, COLUMNS, tuple(rows), (note,), tuple(failed))
+
+
+def _in_process(network: str, name: str, size: tuple[int, int], threads: int) -> dict[str, Any]:
+    task = json.dumps({"network": network, "name": name, "size": size, "threads": threads})
+    done = subprocess.run(
+        [sys.executable, "-m", "zeroco_ros.bench.memory", task],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        words = done.stderr.strip().splitlines() or ["no message"]
+        raise RuntimeError(f"measuring the memory of {name} failed: {words[-1]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def measure(network: str, name: str, size: tuple[int, int], threads: int) -> dict[str, Any]:
+    """Megabytes (1e6 bytes) in this process; {"skipped": ...} for a precision it lacks."""
+    import torch
+
+    from zeroco_ros.bench.step import cpu_precisions
+    from zeroco_ros.bench.subjects import moving_frames, open_subject
+    from zeroco_ros.estimate.frames import normalize
+
+    torch.set_num_threads(threads)
+    if name != "plain" and name not in cpu_precisions():
+        return {"skipped": f"this CPU has no {name}"}
+    subject = open_subject(network)
+    images = [normalize(frame) for frame in moving_frames(size, 2)]
+    match, step = _runs(subject, name, images)
+    first = _growth(match)
+    return {"match": first, "step": _growth(step)}
+
+
+def _runs(subject: Any, name: str, images: list[Any]) -> tuple[Any, Any]:
+    """Matching of two encoded frames, and the whole pair."""
+    from zeroco_ros.bench.plain import PlainTwoPass
+    from zeroco_ros.croco.descriptors import Encoding
+    from zeroco_ros.engine.torch_backend import TorchBackend
+
+    fix = subject.register_fix
+    if name == "plain":
+        plain = PlainTwoPass(subject.model, register_fix=fix, beta=subject.beta)
+        first, second = images
+        plain.volume(first[:, :, :32, :32], second[:, :, :32, :32])  # allocates what stays
+        grid = subject.model.grid_of(first)
+        one, other = plain.encode(first, grid), plain.encode(second, grid)
+        return lambda: plain.combined(one, other, grid), lambda: plain.volume(first, second)
+    backend = TorchBackend(subject.model, "cpu", name)
+
+    def match(pair: list[Encoding]) -> object:
+        first, second = pair
+        return backend.volumes(first, second, (first.grid, second.grid), register_fix=fix)
+
+    match([backend.encode(image[:, :, :32, :32]) for image in images])  # allocates what stays
+    frames = [backend.encode(image) for image in images]
+    return lambda: match(frames), lambda: match([backend.encode(image) for image in images])
+
+
+def _growth(run: Any) -> float:
+    """Growth of the peak over what is resident now, in MB."""
+    import gc
+
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    before = peak_memory()
+    run()
+    after = peak_memory()
+    if before is None or after is None:
+        raise RuntimeError("this system does not tell its peak memory")
+    return after - before
+
+
+if __name__ == "__main__":
+    given = json.loads(sys.argv[1])
+    print(json.dumps(measure(**{**given, "size": tuple(given["size"])})))

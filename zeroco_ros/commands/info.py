@@ -34,7 +34,6 @@ _LIBRARIES = (
     ("rosbags", "rosbags", "reading and writing bags", "pip install rosbags"),
     ("skimage", "scikit-image", "photographs for the demo", "pip install scikit-image"),
 )
-_ENGINES = (("onnxruntime", "onnxruntime"), ("tensorrt", "tensorrt"))
 # A child process does it: rclpy's libraries, once loaded, stay and log.
 _ROS_PROBE = """
 import json, rclpy, sensor_msgs.msg, diagnostic_msgs.msg
@@ -187,16 +186,24 @@ def _torch_devices() -> dict[str, Any]:
 
 
 def _backends(torch_problem: str | None) -> dict[str, str]:
-    """What can run the network now; engines are announced, not pretended."""
-    report = {"torch": "ready" if torch_problem is None else f"not usable: {torch_problem}"}
-    for name, distribution in _ENGINES:
-        try:
-            there = importlib.util.find_spec(name) is not None
-        except (ImportError, ValueError):
-            there = False
-        version = _distribution_version(distribution)
-        state = f"library {version or 'found'}" if there else "library not installed"
-        report[name] = f"not built yet: this release runs the network in torch only ({state})"
+    """What can run the network now, as `--backend` calls it."""
+    if torch_problem is not None:
+        problem = f"not usable: {torch_problem}"
+        return {"torch": problem, **dict.fromkeys(("onnx", "tensorrt"), "not usable: needs torch")}
+    from zeroco_ros.engine.available import onnx_absence, onnx_providers, tensorrt_absence
+
+    report = {"torch": "ready"}
+    found = {
+        "onnx": ("onnxruntime", onnx_absence(), onnx_providers),
+        "tensorrt": ("tensorrt", tensorrt_absence(), lambda: ["cuda"]),
+    }
+    for name, (library, absence, providers) in found.items():
+        if absence is not None:
+            report[name] = f"not usable: {absence.what}: {absence.remedy}"
+            continue
+        version = _distribution_version(library) or "of unknown version"
+        on = ", ".join(providers())
+        report[name] = f"ready for an engine of `zeroco export` ({library} {version} on {on})"
     return report
 
 

@@ -76,6 +76,13 @@ def choose_provider(provider: str, on: str) -> str:
     return provider
 
 
+def onnx_providers() -> list[str]:
+    """What ONNX Runtime can run on here: "cpu" and maybe "cuda" and "tensorrt"."""
+    offered = importlib.import_module("onnxruntime").get_available_providers()
+    there = [name for name, provider in _NAMES.items() if provider in offered and has_gpu()]
+    return ["cpu", *there]
+
+
 def has_gpu() -> bool:
     """Whether there is an NVIDIA GPU, whatever PyTorch was built for."""
     return any(Path(name).exists() for name in _GPU_FILES)

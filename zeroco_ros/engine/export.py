@@ -69,6 +69,7 @@ def export_graph(name: str, graph: Graph) -> Exported:
     assert program is not None
     model = program.model_proto
     _forget_origin(model)
+    _narrow_tables(model)
     found = FORBIDDEN & {node.op_type for node in model.graph.node}
     if found:
         raise BackendError(f"{name}: the exported graph has {', '.join(sorted(found))} nodes")
@@ -87,6 +88,22 @@ def _forget_origin(model: Any) -> None:
         del value.metadata_props[:]
     for node in graph.node:
         node.ClearField("doc_string")
+
+
+def _narrow_tables(model: Any) -> None:
+    """Store float64 tables, of positions, as the float32 that the graph casts them to.
+
+    TensorRT's parser has no float64.
+    """
+    from onnx import TensorProto, numpy_helper
+
+    for tensor in model.graph.initializer:
+        if tensor.data_type == TensorProto.DOUBLE:
+            values = numpy_helper.to_array(tensor).astype("float32")
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    for value in model.graph.value_info:
+        if value.type.tensor_type.elem_type == TensorProto.DOUBLE:
+            value.type.tensor_type.elem_type = TensorProto.FLOAT
 
 
 def _save(model: Any, folder: Path, name: str) -> Path:

@@ -27,6 +27,9 @@ _STICKY = re.compile(
     re.IGNORECASE,
 )
 
+_GPU = re.compile(r"cuda|cudnn|tensorrt|GPU", re.IGNORECASE)
+_LIBRARIES = (RuntimeError, cv2.error, OSError, ImportError, WeightsError, BackendError)
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out, on the device or in the machine, whichever library says so."""
@@ -34,17 +37,17 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem:
         return True
-    known = isinstance(error, RuntimeError | cv2.error | OSError | ImportError | WeightsError)
-    return (known or _from_onnxruntime(error)) and bool(_OUT_OF_MEMORY.search(str(error)))
+    known = isinstance(error, _LIBRARIES) or _from_onnxruntime(error)
+    return known and bool(_OUT_OF_MEMORY.search(str(error)))
 
 
 def is_sticky(error: BaseException) -> bool:
     """Whether the GPU is lost for this process: every later call would fail as well."""
     if is_out_of_memory(error):
         return False
-    return (isinstance(error, RuntimeError) or _from_onnxruntime(error)) and bool(
-        re.search(r"cuda|cudnn|GPU", str(error), re.IGNORECASE) and _STICKY.search(str(error))
-    )
+    known = isinstance(error, RuntimeError | BackendError) or _from_onnxruntime(error)
+    text = str(error)
+    return known and bool(_GPU.search(text) and _STICKY.search(text))
 
 
 def _from_onnxruntime(error: BaseException) -> bool:

@@ -155,13 +155,13 @@ def _attend(logits: Tensor, v: Tensor) -> Tensor:
 
 
 def _angles(grid: Grid, head_dim: int) -> Tensor:
-    """Angles (2, N, head_dim / 4) of the rows' and the columns' rotations (CroCo v2)."""
+    """Angles (2, N, head_dim / 2) of the rows' and the columns' rotations (CroCo v2)."""
     quarter = head_dim // 4
     frequency = BASE ** (-torch.arange(quarter, dtype=torch.float64) / quarter)
     rows, columns = (torch.arange(side, dtype=torch.float64) for side in grid)
     y = rows.repeat_interleave(grid[1])
     x = columns.repeat(grid[0])
-    return torch.stack([part[:, None] * frequency for part in (y, x)]).float()
+    return torch.stack([part[:, None] * frequency.repeat(2) for part in (y, x)]).float()
 
 
 def _rotated(x: Tensor, angles: Tensor) -> Tensor:
@@ -169,6 +169,5 @@ def _rotated(x: Tensor, angles: Tensor) -> Tensor:
     halves = []
     for half, angle in zip(x.chunk(2, dim=-1), angles, strict=True):
         a, b = half.chunk(2, dim=-1)
-        cos, sin = angle.cos(), angle.sin()
-        halves += [a * cos - b * sin, b * cos + a * sin]
+        halves.append(half * angle.cos() + torch.cat([-b, a], dim=-1) * angle.sin())
     return torch.cat(halves, dim=-1)

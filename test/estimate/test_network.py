@@ -91,6 +91,23 @@ def test_torch_by_name_leaves_the_engine_alone(engine: Path, tiny_weights: Path)
     assert (found.backend, found.reason, found.engine) == ("torch", "torch: asked for", "")
 
 
+@pytest.mark.parametrize("acceleration", ["none", "compile", "cuda_graph"])
+def test_acceleration_is_pytorchs(
+    tiny_weights: Path, acceleration: str, monkeypatch: pytest.MonkeyPatch
+):
+    seen: dict[str, Any] = {}
+    real = network.TorchBackend
+
+    def spy(*arguments: Any, compile: bool, cuda_graph: bool) -> Any:
+        seen.update(compile=compile, cuda_graph=cuda_graph)
+        return real(*arguments)
+
+    monkeypatch.setattr(network, "TorchBackend", spy)
+    open_flow(CONFIG, options(None, tiny_weights, acceleration=acceleration))
+    names = ("compile", "cuda_graph")
+    assert seen == {name: name == acceleration for name in names}
+
+
 def test_tensorrt_is_the_first_choice_where_it_is(
     engine: Path, tiny_weights: Path, monkeypatch: pytest.MonkeyPatch
 ):

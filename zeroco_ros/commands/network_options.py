@@ -50,6 +50,12 @@ def add_network_options(
         "CPUs; an engine has its own (default: auto)",
     )
     add("--provider", choices=PROVIDERS, default="auto", help="of ONNX Runtime (default: auto)")
+    add(
+        "--acceleration",
+        choices=("none", "compile", "cuda_graph"),
+        default="none",
+        help="of PyTorch; the first image of a size then takes seconds to minutes (default: none)",
+    )
     add("--threads", type=int, metavar="N", help="CPU threads (default: the library's choice)")
     add(
         "--build",
@@ -80,6 +86,7 @@ def network_options(args: argparse.Namespace) -> NetworkOptions:
         precision=args.precision,
         provider=args.provider,
         threads=args.threads,
+        acceleration=args.acceleration,
         build=args.build,
         check=args.check,
         fallback=args.fallback,
@@ -104,10 +111,13 @@ def network_parameters(args: argparse.Namespace) -> dict[str, str | int | bool]:
         "precision": args.precision,
         "provider": args.provider,
         "threads": args.threads,
+        "acceleration": args.acceleration,
         "build_engine": args.build,
         "engine_fallback": args.fallback,
     }
-    return {name: value for name, value in given.items() if value not in (None, "auto", False)}
+    return {
+        name: value for name, value in given.items() if value not in (None, "auto", "none", False)
+    }
 
 
 def _for_node(weights: str | None) -> str | None:

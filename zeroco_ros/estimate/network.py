@@ -177,7 +177,14 @@ def _open_torch(config: FlowConfig, options: NetworkOptions) -> RunningFlow:
     precision = _precision(config, options)
     with enough_memory(f"the network of '{path.name}'", path.stat().st_size, device):
         loaded = load_croco(path)
-        backend = TorchBackend(loaded.model, device, precision, options.threads)
+        backend = TorchBackend(
+            loaded.model,
+            device,
+            precision,
+            options.threads,
+            compile=options.acceleration == "compile",
+            cuda_graph=options.acceleration == "cuda_graph",
+        )
         estimator = FlowEstimator.from_backend(backend, config, metadata=loaded.metadata)
     return RunningFlow(
         estimator,

@@ -10,6 +10,7 @@ from zeroco_ros.engine.torch_backend import DEVICES, PRECISIONS
 from zeroco_ros.errors import ConfigError
 
 BACKENDS = ("auto", "torch", "onnx", "tensorrt")
+ACCELERATIONS = ("none", "compile", "cuda_graph")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class NetworkOptions:
     the device), "fp32", "bf16" or "fp16"; an engine has the precision that it was exported with.
     provider: of ONNX Runtime: "auto", "cpu", "cuda" or "tensorrt".
     threads: CPU threads, None leaves them to the library.
+    acceleration: of PyTorch: "none", "compile" (torch.compile) or "cuda_graph"; each new size of
+    images then costs seconds to minutes once.
     build: build what TensorRT needs where it is not in the cache, which takes minutes.
     check: pass the engine through the parity gate (`estimate.parity`) before it is trusted.
     fallback: let PyTorch serve where the engine is refused, instead of raising.
@@ -37,6 +40,7 @@ class NetworkOptions:
     precision: str = "auto"
     provider: str = "auto"
     threads: int | None = None
+    acceleration: str = "none"
     build: bool = False
     check: bool = False
     fallback: bool = False
@@ -47,6 +51,7 @@ class NetworkOptions:
             "device": DEVICES,
             "precision": PRECISIONS,
             "provider": PROVIDERS,
+            "acceleration": ACCELERATIONS,
         }
         for name, values in allowed.items():
             if getattr(self, name) not in values:

@@ -63,7 +63,7 @@ class RunningModel(Generic[Estimator]):
         former = self._flow
         if (former.backend, former.precision) == ("torch", "fp32"):
             return False
-        options = replace(self._options, backend="torch", precision="fp32")
+        options = replace(self._options, backend="torch", precision="fp32", acceleration="none")
         flow = replace(open_flow(self._config, options), reason=f"torch: {reason}")
         if former.engine:
             flow = replace(flow, refused=reason)
@@ -124,6 +124,7 @@ def network_options(values: Mapping[str, Any]) -> NetworkOptions:
         precision=values["precision"],
         provider=values["provider"],
         threads=int(values["threads"]) or None,
+        acceleration=values["acceleration"],
         build=values["build_engine"],
         check=values["check_engine"],
         fallback=values["engine_fallback"],

@@ -72,6 +72,13 @@ NETWORK: tuple[ParameterSpec, ...] = (
         "configure",
     ),
     choice(
+        "acceleration",
+        ("none", "compile", "cuda_graph"),
+        "Of PyTorch: torch.compile or CUDA graphs; the first image of each size then takes "
+        "seconds to minutes.",
+        "configure",
+    ),
+    choice(
         "provider",
         ("auto", "cpu", "cuda", "tensorrt"),
         "Execution provider of ONNX Runtime; auto takes CUDA where there is a GPU.",

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +17,7 @@ pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 import ros_harness
 
 from zeroco_ros.errors import BackendError
+from zeroco_ros.ros.environment import child_environment
 from zeroco_ros.soak.run import SoakOptions, run_soak
 from zeroco_ros.soak.subject import SUBJECTS
 from zeroco_ros.soak.watch import Limits
@@ -55,3 +61,35 @@ def test_a_node_that_counts_otherwise_is_caught(tiny_weights: Path, tmp_path: Pa
 def test_a_node_that_does_not_start_is_told_in_its_own_words(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match=r"flow_node: not configured: .*gone\.safetensors"):
         run_soak(options("flow_node", tmp_path, tmp_path / "gone.safetensors"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_it_leaves_no_node_behind(
+    number: signal.Signals, tiny_weights: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "zeroco_ros.cli", "soak", "--weights", str(tiny_weights)]
+    command += ["--set", "max_side=128", "threads=1", "-o", str(tmp_path)]
+    process = subprocess.Popen(
+        command, env=child_environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    log = tmp_path / "node.log"
+    end = time.monotonic() + 2 * ros_harness.PATIENCE
+    while not (log.exists() and log.stat().st_size):  # the node has begun
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.05)
+    nodes = children(process.pid)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=ros_harness.PATIENCE)
+    assert (process.returncode, out, err) == (130, "", "zeroco soak: interrupted\n")
+    assert len(nodes) == 1 and not Path(f"/proc/{nodes[0]}").exists()
+    assert not (tmp_path / "soak.json").exists()
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found

@@ -5,9 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import signal
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -55,13 +58,31 @@ def run_soak(options: SoakOptions) -> SoakReport:
     Raises BackendError where the node does not start.
     """
     options.out.mkdir(parents=True, exist_ok=True)
-    soak = _Soak(options)
-    try:
-        soak.run()
-    finally:
-        report = soak.close()
+    with _terminated_as_interrupted():
+        soak = _Soak(options)
+        try:
+            soak.run()
+        finally:
+            report = soak.close()
     report.save(options.out / "soak.json")
     return report
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt, so that no node is left behind."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _node_class(subject: Subject) -> type[ManagedNode]:

@@ -60,13 +60,15 @@ def parities() -> Iterator[tuple[str, Parity]]:
             engine = Path(folder) / "engine"
             export_engine(engine, config, IMAGE, depth="depth_head", precision=precision)
             yield f"ONNX Runtime {precision}", check_backend(OnnxBackend(engine, threads=1))
-    plan = plan_engine(config, IMAGE, depth="depth_head", precision="fp16")
-    runners = {name: ModuleRunner(graph.module) for name, graph in plan.graphs.items()}
-    rounded = GraphBackend(plan.manifest, runners, name="onnx", device="cpu")
-    yield "the fp16 graphs' modules in PyTorch", check_backend(rounded)
-    for precision in ("bf16", "int8"):
-        found = check_torch(config, precision, device="cpu", depth="depth_head")
-        yield f"PyTorch {precision}", found
+    for name in ("default", "fast", "paper"):  # with a head, without, and with a hard read-out
+        config, depth = preset(name), "depth_head" if name == "default" else None
+        plan = plan_engine(config, IMAGE, depth=depth, precision="fp16")
+        runners = {part: ModuleRunner(graph.module) for part, graph in plan.graphs.items()}
+        rounded = GraphBackend(plan.manifest, runners, name="onnx", device="cpu")
+        yield f"{name} modules fp16", check_backend(rounded)
+        for precision in ("bf16", "int8"):
+            found = check_torch(config, precision, device="cpu", depth=depth)
+            yield f"{name} torch {precision}", found
 
 
 def damages() -> Iterator[tuple[str, float, float]]:
@@ -113,8 +115,10 @@ def main() -> None:
     for what, parity in parities():
         for pair in parity.pairs:
             values = dataclasses.astuple(pair)
-            cells = " ".join(f"{value:9.1e}" for value in values[1:7])
-            print(f"{what:36s} {pair.name:6s} {cells}  sure of {pair.sure:.0%}", flush=True)
+            cells = " ".join(
+                f"{'-':>9s}" if value is None else f"{value:9.1e}" for value in values[1:7]
+            )
+            print(f"{what:20s} {pair.name:6s} {cells}  sure of {pair.sure:.0%}", flush=True)
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ from module_backend import in_modules
 from zeroco_ros.engine.backend import NonFiniteOutput
 from zeroco_ros.engine.bundle import Readout
 from zeroco_ros.engine.readout import read_pair
-from zeroco_ros.errors import BackendError, ConfigError
+from zeroco_ros.errors import BackendError, ConfigError, WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.engines import engine_of
 from zeroco_ros.estimate.exported import plan_engine
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.estimate.learned_depth import LearnedDepth
+from zeroco_ros.estimate.parity import check_backend
 from zeroco_ros.matching.argmax import match_volume
 from zeroco_ros.matching.flow import token_flow
 
@@ -194,6 +195,26 @@ def test_the_depth_head_runs_from_an_engine(tiny_weights: Path, tiny_head: Calla
     without, _ = both(tiny_weights, CONFIG)
     with pytest.raises(ConfigError, match="without a depth head: export it with --depth"):
         LearnedDepth(without.backend, file)
+
+
+def test_the_gate_compares_the_depth_head_too(
+    tiny_weights: Path, tiny_head: Callable[[str], Path]
+):
+    file = tiny_head("depth")
+    plan = plan_engine(CONFIG, IMAGE, weights=tiny_weights, depth=file)
+    right = in_modules(plan)
+    parity = check_backend(right, weights=tiny_weights, depth=file)
+    assert parity.passed and not parity.unchecked
+    found = [pair.depth_p99 for pair in parity.pairs]
+    assert all(value is not None and value < 1e-4 for value in found)
+    without = check_backend(right, weights=tiny_weights)
+    assert without.passed and "'depth.safetensors'" in without.unchecked[0]
+    with torch.no_grad():
+        plan.graphs["depth_head"].module.head.leave.weight[0] += 0.1
+    wrong = check_backend(right, weights=tiny_weights, depth=file)
+    assert any("depth_p99" in fault for fault in wrong.faults)
+    with pytest.raises(WeightsError, match="not the file that the engine was exported from"):
+        check_backend(right, weights=tiny_weights, depth="depth_head")
 
 
 def test_what_was_not_exported_is_told(tiny_weights: Path):

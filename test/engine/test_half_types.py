@@ -15,6 +15,7 @@ from zeroco_ros.estimate.parity import check_engine
 
 onnx = pytest.importorskip("onnx", reason="zeroco_ros[onnx] is not installed")
 FLOAT, HALF = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
+pytestmark = pytest.mark.timeout(1500)  # the first test waits for an export
 GRAPHS = ("encoder", "matcher", "volume_head", "volume_head_features")
 
 

@@ -20,6 +20,10 @@ from zeroco_ros.weights import shipped
 
 pytest.importorskip("onnxscript", reason="zeroco_ros[onnx] is not installed")
 
+pytestmark = pytest.mark.timeout(
+    1500
+)  # an export takes a second per graph, on a loaded machine 20
+
 V2 = {"pos_embed": "rope100", "enc_depth": 12, "dec_depth": 12}
 OFFICIAL = {
     "croco_v1": {},

@@ -156,6 +156,8 @@ def print_parity(parity: Parity) -> None:
         values = [getattr(row, field) for field in COLUMNS]
         cells = ["-" if value is None else f"{value:.2e}" for value in values]
         print(" ".join([f"{name:8s}", *(f"{cell:>9s}" for cell in cells)]))
+    for part in parity.unchecked:
+        print(f"NOT CHECKED {part}")
     for fault in parity.faults:
         print(f"WRONG {fault}")
     print("passed" if parity.passed else "refused: do not use it")

@@ -70,13 +70,15 @@ class Parity:
     """A verdict.
 
     pairs: the differences on each; limits: for this precision; faults: what is outside of them, in
-    words, none if it passed; what: the backend that was compared, such as "onnx cpu fp16".
+    words, none if it passed; what: the backend that was compared, such as "onnx cpu fp16";
+    unchecked: parts that were not compared, and why, in words.
     """
 
     pairs: tuple[PairParity, ...]
     limits: Limits
     faults: tuple[str, ...]
     what: str = ""
+    unchecked: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -96,8 +98,8 @@ def check_engine(
     """Compare an engine in ONNX Runtime with PyTorch in float32 on the stored pairs.
 
     weights, head, depth: the model files that it was exported from, where they are not shipped
-    ones. Raises BackendError for an engine that cannot be run, WeightsError where a model file is
-    not the one that the engine was exported from.
+    ones; without the depth head's file the rest is compared. Raises BackendError for an engine
+    that cannot be run, WeightsError where a model file is not the one that it was exported from.
     """
     backend = OnnxBackend(folder, provider, threads)
     return check_backend(backend, weights=weights, head=head, depth=depth)
@@ -115,11 +117,14 @@ def check_backend(
     config = network_alone(_exported_for(manifest))
     limits = limits_of(manifest.precision, config, manifest.weights.metadata)
     engine = engine_of(backend, config)
-    learned = None if manifest.depth is None else LearnedDepth(backend, None)
-    tested = Tested(engine.estimator(), learned)
     trusted = reference(engine, weights, head, depth)
-    fits = _fitting(manifest)
-    return judge(tested, trusted, limits, backend_words(backend), fits)
+    learned = None if trusted.depth is None else LearnedDepth(backend, None)
+    tested = Tested(engine.estimator(), learned)
+    parity = judge(tested, trusted, limits, backend_words(backend), _fitting(manifest))
+    if manifest.depth is None or learned is not None:
+        return parity
+    missing = f"the depth head: '{manifest.depth.name}' is not a shipped file and was not given"
+    return dataclasses.replace(parity, unchecked=(missing,))
 
 
 def check_torch(

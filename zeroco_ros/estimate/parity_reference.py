@@ -20,7 +20,7 @@ from zeroco_ros.heads.aggregation import AggregationHead
 from zeroco_ros.heads.checkpoint import load_head
 from zeroco_ros.heads.recurrent import RecurrentHead
 from zeroco_ros.heads.super_resolution import SuperResolutionHead
-from zeroco_ros.weights import resolve
+from zeroco_ros.weights import resolve, shipped
 
 
 def reference(
@@ -29,9 +29,10 @@ def reference(
     head: str | Path | None = None,
     depth: str | Path | None = None,
 ) -> Tested:
-    """Return the engine's estimator, and its depth head if it has one, in PyTorch.
+    """Return the engine's estimator in PyTorch, and its depth head where that is at hand.
 
-    weights, head, depth: as for `parity.check_engine`. Raises WeightsError for a model file that
+    weights, head, depth: as for `parity.check_engine`; a depth head that is neither shipped nor
+    given is left out. Raises WeightsError for a model file that
     is missing or not the one that the engine was exported from.
     """
     manifest = engine.backend.manifest
@@ -40,9 +41,10 @@ def reference(
     flow = FlowEstimator.from_backend(
         backend, engine.config, metadata=loaded.metadata, head=_head(engine, head)
     )
-    if manifest.depth is None:
+    origin = manifest.depth
+    if origin is None or (depth is None and _name(origin) not in shipped()):
         return Tested(flow)
-    return Tested(flow, LearnedDepth(backend, _model_file(depth, manifest.depth)))
+    return Tested(flow, LearnedDepth(backend, _model_file(depth, origin)))
 
 
 def _head(engine: OpenEngine, file: str | Path | None) -> DenseHead | VolumeHead | None:
@@ -60,8 +62,13 @@ def _head(engine: OpenEngine, file: str | Path | None) -> DenseHead | VolumeHead
     raise WeightsError(f"'{path}' is a head of kind {loaded.kind!r}: a flow head is needed")
 
 
+def _name(origin: Origin) -> str:
+    """Return the name of shipped weights that a model file may be."""
+    return origin.name.removesuffix(".safetensors")
+
+
 def _model_file(given: str | Path | None, origin: Origin) -> Path:
-    path = Path(resolve(origin.name.removesuffix(".safetensors") if given is None else given))
+    path = Path(resolve(_name(origin) if given is None else given))
     found = sha256(path.read_bytes())
     if found != origin.sha256:
         raise WeightsError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import logging
@@ -23,7 +24,7 @@ from tensorrt_stand_in import MAGIC, Faults, install
 from zeroco_ros.engine.build import BuildOptions, NotBuilt, build_engine, cached
 from zeroco_ros.engine.build_job import BuildCancelled
 from zeroco_ros.engine.build_progress import BuildProgress
-from zeroco_ros.engine.bundle import MANIFEST, sha256
+from zeroco_ros.engine.bundle import MANIFEST, read_manifest, sha256
 from zeroco_ros.engine.cache import PlanCache
 from zeroco_ros.engine.device import DeviceMemoryError
 from zeroco_ros.errors import BackendError
@@ -182,6 +183,22 @@ def test_a_damaged_graph_is_not_built(faults: Faults, bundle: Path, cache: Path)
     (bundle / "matcher.onnx").write_bytes(b"short")
     with pytest.raises(BackendError, match=r"matcher\.onnx is truncated or changed"):
         build_engine(bundle, cache=cache)
+
+
+def test_weights_beside_a_graph_are_part_of_it(faults: Faults, half_engine: Path, cache: Path):
+    values = read_manifest(half_engine)
+    assert "matcher.onnx.data" in values.files
+    bundle = Path(shutil.copytree(half_engine, cache.parent / "half"))
+    before = build_engine(bundle, cache=cache).plans["matcher"].record.ingredients
+    assert before.onnx != values.files["matcher.onnx"]
+    weights = bundle / "matcher.onnx.data"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(BackendError, match=r"matcher\.onnx\.data is truncated or changed"):
+        build_engine(bundle, cache=cache, force=True)
+    files = values.files | {weights.name: sha256(weights.read_bytes())}
+    (bundle / MANIFEST).write_text(dataclasses.replace(values, files=files).to_json())
+    with pytest.raises(NotBuilt, match="the ONNX file"):
+        build_engine(bundle, cache=cache, allow_build=False)
 
 
 def test_timings_are_kept_and_used_again(faults: Faults, bundle: Path, cache: Path):

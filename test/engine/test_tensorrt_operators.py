@@ -14,9 +14,10 @@ from onnx_tensorrt_limits import outside
 onnx = pytest.importorskip("onnx", reason="zeroco_ros[onnx] is not installed")
 
 
-def test_every_graph_is_within_the_limits(tiny_engine: Path):
-    graphs = sorted(tiny_engine.glob("*.onnx"))
-    assert len(graphs) >= 2
+def test_every_graph_is_within_the_limits(tiny_engine: Path, half_engine: Path):
+    """Of float32 without a head, and of half precision with one on the volume."""
+    graphs = [*tiny_engine.glob("*.onnx"), *half_engine.glob("*.onnx")]
+    assert len(graphs) >= 5
     for path in graphs:
         assert not list(outside(onnx.load(path))), path.name
 

@@ -115,8 +115,8 @@ def prepared(module: Module, device: str, precision: str, *, pack: bool = True) 
 
     device: "cpu" or "cuda"; precision: "fp32", "bf16", "fp16" or "int8": bf16 (fp32 where the CPU
     has none), and int8 for the MLPs of the backbone and the linear layers of its decoder other
-    than those that make the match descriptors. pack: use oneDNN's layout where there is one (torch.compile wants plain
-    weights).
+    than those that make the match descriptors. pack: use oneDNN's layout where there is one
+    (torch.compile wants plain weights).
     """
     dtype = DTYPES[precision]
     if precision == "int8" and not computes_bf16():

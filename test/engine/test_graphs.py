@@ -175,6 +175,8 @@ def test_a_head_of_another_backbone_or_kind(tiny_weights: Path, tiny_head: Calla
         plan_engine(dataclasses.replace(foreign, zoom=(2,)), IMAGE, weights=tiny_weights)
     with pytest.raises(ConfigError, match=r"'bf16' of an engine.*could not be checked"):
         plan_engine(CONFIG, IMAGE, weights=tiny_weights, precision="bf16")
+    with pytest.raises(ConfigError, match="images of 64x10 pixels: they have at least 16x16"):
+        plan_engine(CONFIG, (10, 64), weights=tiny_weights)
     with pytest.raises(ConfigError, match="'int8' of an engine: one of fp32, fp16"):
         plan_engine(CONFIG, IMAGE, weights=tiny_weights, precision="int8")
 

@@ -33,7 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="auto: TensorRT where its plans are built, else ONNX Runtime; without FOLDER PyTorch",
     )
-    add("--precision", default="auto", help="of PyTorch: auto, fp32, bf16 or fp16 (default: auto)")
+    add(
+        "--precision",
+        default="auto",
+        metavar="P",
+        help="of PyTorch: auto, fp32, bf16, fp16 or int8 (default: auto)",
+    )
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="default: auto")
     add("--provider", choices=PROVIDERS, default="auto", help="of ONNX Runtime (default: auto)")
     add("--threads", type=int, metavar="N", help="CPU threads (default: the library's choice)")

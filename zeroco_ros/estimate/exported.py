@@ -20,6 +20,7 @@ from zeroco_ros.estimate.coarse import readout_of, resolved_beta, resolved_regis
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.dense import head_size
 from zeroco_ros.estimate.engines import OpenEngine, engine_of, open_engine
+from zeroco_ros.estimate.frames import MIN_SIDE
 from zeroco_ros.heads.checkpoint import LoadedHead, load_head
 from zeroco_ros.heads.depth import DepthHead
 from zeroco_ros.heads.recurrent import RecurrentHead
@@ -115,6 +116,11 @@ def plan_engine(
 ) -> EnginePlan:
     """Build the modules that `export_engine` writes as graphs; arguments and errors as there."""
     check_precision(precision)
+    if min(image) < MIN_SIDE:
+        raise ConfigError(
+            f"an engine for images of {image[1]}x{image[0]} pixels: they have at least "
+            f"{MIN_SIDE}x{MIN_SIDE}"
+        )
     parts = _load(config, weights, depth)
     metadata = parts.backbone.metadata
     box = fit_letterbox(

@@ -139,6 +139,8 @@ def test_the_cache_is_listed(
     [
         ([], "what to build"),
         (["engine", "--image", "vga"], "either a FOLDER or --image"),
+        (["engine", "--precision", "fp16"], "--precision is for a new engine"),
+        (["--image", "vga", "--precision", "int8"], "fp32 or fp16"),
         (["missing"], "zeroco export"),
         (["missing", "--workspace", "1"], "16 to 65536"),
         (["--image", "qqvga"], "vga (640x480)"),
@@ -182,6 +184,6 @@ def test_without_a_gpu_it_is_one_sentence(
 def test_resolutions():
     assert image_size("640x480") == image_size(" VGA ") == (640, 480)
     assert image_size("1280X720") == image_size("720p") == (1280, 720)
-    for text in ("640", "x480", "6x4", "640x480x3", "uhd"):
+    for text in ("640", "x480", "6x4", "10x640", "640x480x3", "uhd"):
         with pytest.raises(ConfigError, match=r"vga \(640x480\)"):
             image_size(text)

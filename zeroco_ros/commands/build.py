@@ -58,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = parser.add_argument_group("to export first; without FOLDER")
     add = export.add_argument
     add("--image", metavar="WxH|NAME", help="the camera's pixels, such as 640x480, or vga, 720p")
-    add("--preset", default="default", metavar="NAME", help="fast, default, accurate or paper")
-    add("--precision", default="fp16", metavar="P", help="fp32 or fp16 (default: fp16)")
+    add("--preset", metavar="NAME", help="fast, default, accurate or paper (default: default)")
+    add("--precision", metavar="P", help="fp32 or fp16 (default: fp16)")
     add(
         "--depth",
         nargs="?",
@@ -103,8 +103,12 @@ def _require(args: argparse.Namespace) -> None:
 
     if args.engine is None and args.image is None:
         raise ConfigError("what to build? give an engine of `zeroco export`, or --image WxH")
-    if args.engine is not None and args.image is not None:
-        raise ConfigError("--image exports a new engine: give either a FOLDER or --image")
+    for name in ("image", "preset", "precision", "out"):
+        if args.engine is not None and getattr(args, name) is not None:
+            raise ConfigError(f"--{name} is for a new engine: give either a FOLDER or --image")
+    if args.precision not in (None, "fp32", "fp16"):
+        raise ConfigError(f"--precision is {args.precision!r}: fp32 or fp16")
+    args.preset, args.precision = args.preset or "default", args.precision or "fp16"
     if args.layers is not None and not args.check:
         raise ConfigError("--layers needs the plans to be opened: leave --no-check out")
     require_tensorrt()

@@ -6,6 +6,7 @@ import re
 
 from zeroco_ros.errors import ConfigError
 
+LEAST = 16  # pixels: one token
 # Width and height in pixels.
 RESOLUTIONS = {
     "qvga": (320, 240),
@@ -25,9 +26,10 @@ def image_size(text: str) -> tuple[int, int]:
     if name in RESOLUTIONS:
         return RESOLUTIONS[name]
     match = re.fullmatch(r"(\d{2,5})x(\d{2,5})", name)
-    if match is None:
+    if match is None or min(int(match[1]), int(match[2])) < LEAST:
         names = ", ".join(f"{key} ({w}x{h})" for key, (w, h) in RESOLUTIONS.items())
         raise ConfigError(
-            f"--image is {text!r}: give WIDTHxHEIGHT in pixels, such as 640x480, or one of {names}"
+            f"--image is {text!r}: give WIDTHxHEIGHT in pixels, {LEAST}x{LEAST} or more, such as "
+            f"640x480, or one of {names}"
         )
     return int(match[1]), int(match[2])

@@ -245,3 +245,11 @@ def test_shipped_weights_find_a_motion(zeroco, tmp_path: Path) -> None:
     flow = read_flo(tmp_path / "out.flo")[32:-32, 32:-32]
     off = np.hypot(flow[..., 0] - 24, flow[..., 1] - 8)
     assert np.median(off) < 1 and (off < 3).mean() > 0.8
+
+
+def test_options_that_play_no_part_are_named(zeroco, engines: dict[str, Path]) -> None:
+    if engines:
+        pytest.skip("an engine uses them")
+    code, _, error = zeroco("--check", "--provider", "cpu")
+    assert code == 0
+    assert error == "zeroco flow: --check, --provider: not used, torch runs the network\n"

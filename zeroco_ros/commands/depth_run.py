@@ -37,7 +37,7 @@ def estimate_depth(
     estimator, running = open_with(
         lambda flow: DepthEstimator.from_flow(flow.estimator, config), config.flow_config, options
     )
-    warn_of_backend(running, "depth")
+    warn_of_backend(running, "depth", args)
     stream = estimator.stream(camera)
     folder = DepthFolder(args.out, npy=args.npy, voxel=args.voxel, max_sigma=args.max_sigma)
     summary = DepthSummary(

@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
     names = f"preset {args.preset}, {model}, {running.backend} {running.precision}"
     took = f"{seconds:.2f} s (and {loaded - started:.2f} s to load)"
     print(f"{out}: {summary(result)}, {names}, {took}")
-    warn_of_backend(running, "flow")
+    warn_of_backend(running, "flow", args)
     return 0
 
 

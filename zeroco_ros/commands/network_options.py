@@ -128,11 +128,30 @@ def _for_node(weights: str | None) -> str | None:
     return str(resolve(weights).resolve())
 
 
-def warn_of_backend(running: RunningFlow, verb: str) -> None:
-    """Say on stderr why the engine that was given does not serve, or a better backend does not."""
+def warn_of_backend(running: RunningFlow, verb: str, args: argparse.Namespace) -> None:
+    """Say on stderr why the engine that was given does not serve, or a better backend does not,
+    and which options play no part.
+    """
+    unused = _unused(args, running.backend)
+    if unused:
+        text = f"{', '.join(unused)}: not used, {running.backend} runs the network"
+        print(f"zeroco {verb}: {text}", file=sys.stderr)
     for warning in running.warnings:
         print(f"zeroco {verb}: warning: {warning}", file=sys.stderr)
     if running.refused:
         print(f"zeroco {verb}: warning: {running.reason}: {running.refused}", file=sys.stderr)
     elif not running.reason.endswith(("asked for", "no engine is given")):
         print(f"zeroco {verb}: {running.reason}", file=sys.stderr)
+
+
+def _unused(args: argparse.Namespace, backend: str) -> list[str]:
+    """Options that were given and are not this backend's."""
+    of_engines = {
+        "--check": args.check,
+        "--build": args.build,
+        "--fallback": args.fallback and args.engine is None,
+        "--provider": args.provider != "auto",
+    }
+    if backend == "torch":
+        return [name for name, given in of_engines.items() if given]
+    return ["--acceleration"] if args.acceleration != "none" else []

@@ -50,10 +50,10 @@ Estimator = TypeVar("Estimator")
 class RunningFlow:
     """A flow estimator, what runs it and why.
 
-    backend: "torch", "onnx" or "tensorrt"; device: "cpu" or "cuda"; precision: "fp32", "bf16" or
-    "fp16". model: the weights' file name; sha256: of it, in hex. engine: its folder, "" without
-    one. reason: why this backend, in one phrase. parity: the gate's verdict, None where it was not
-    asked. refused: why the engine that was given does not serve, "" where all is well.
+    backend: "torch", "onnx" or "tensorrt"; device: "cpu" or "cuda"; precision: "fp32", "bf16",
+    "fp16" or "int8". model: the weights' file name; sha256: of it, in hex. engine: its folder, ""
+    without one. reason: why this backend, in one phrase. parity: the gate's verdict, None where it
+    was not asked. refused: why the engine that was given does not serve, "" where all is well.
     license_note: set where the use of the weights is restricted. warnings: what does not stop
     anything but should be known.
     """
@@ -142,7 +142,8 @@ def open_with(
         if options.backend != "auto" or running.backend == "torch":
             raise
         reason = f"torch: engine given, {error}"
-    running = replace(open_flow(config, replace(options, backend="torch")), reason=reason)
+    plain = open_flow(config, replace(options, backend="torch"), progress=progress)
+    running = replace(plain, reason=reason, refused=running.refused)
     return build(running), running
 
 
@@ -292,7 +293,8 @@ def _why(
         names = " and ".join(name for name, _ in refused)
         return ", ".join([f"the engine is refused in {names}", *absent])
     if options.backend == name:
-        return "asked for"
+        unused = name == "torch" and options.engine is not None
+        return "asked for, the engine is not used" if unused else "asked for"
     if options.engine is None:
         return "no engine is given"
     return ", ".join(["engine given", *absent])

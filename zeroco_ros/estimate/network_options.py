@@ -23,7 +23,7 @@ class NetworkOptions:
     shipped "default". With an engine they must be those that it was exported from.
     engine: folder of `zeroco export`; None: no engine.
     device: "auto", "cpu" or "cuda". precision: "auto" (the configuration's, else what is fast on
-    the device), "fp32", "bf16" or "fp16"; an engine has the precision that it was exported with.
+    the device), "fp32", "bf16", "fp16" or "int8"; an engine has the one of its export.
     provider: of ONNX Runtime: "auto", "cpu", "cuda" or "tensorrt".
     threads: CPU threads, None leaves them to the library.
     acceleration: of PyTorch: "none", "compile" (torch.compile) or "cuda_graph"; each new size of

@@ -20,7 +20,7 @@ FIRST: Mapping[str, str] = {
 MODEL: Mapping[str, str] = {
     "backend": "what runs the network: torch, onnx or tensorrt",
     "device": "where it runs: cpu, or the GPU; also the hardware_id",
-    "precision": "number format of the network: fp32, bf16 or fp16",
+    "precision": "number format of the network: fp32, bf16, fp16 or int8",
     "model": "file name of the weights",
     "model sha256": "hash of that file, in hex",
     "engine": "folder of the engine in use; empty with torch",

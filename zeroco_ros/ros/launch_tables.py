@@ -19,7 +19,7 @@ _NETWORK: tuple[Argument, ...] = (
     ("engine", "", "Folder of an engine, made by `zeroco export` from these weights."),
     ("build_engine", "", "true: build a missing TensorRT engine at start, which takes minutes."),
     ("device", "", "auto, cpu or cuda."),
-    ("precision", "", "auto, fp32, bf16 or fp16."),
+    ("precision", "", "auto, fp32, bf16, fp16 or int8."),
     ("threads", "", "CPU threads of the network; 0 leaves it to the library."),
 )
 _CLOCK: tuple[Argument, ...] = (("use_sim_time", "false", "true: take the time from /clock."),)

@@ -1,4 +1,21 @@
-"""What the parity gate's limits are derived from: python3 docs/engine_limits.py [--damage]
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Derive the limits of the parity gate.
+
+python3 docs/engine_limits.py [--damage]
 
 Per precision the differences of backends that are right; with --damage what a layer that is 2 %
 too large, and one changed weight, do to the cost volume.
@@ -6,15 +23,15 @@ too large, and one changed weight, do to the cost volume.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import copy
 import dataclasses
+from pathlib import Path
 import sys
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.engine.graph_backend import GraphBackend
@@ -24,10 +41,10 @@ from zeroco_ros.estimate.config import preset
 from zeroco_ros.estimate.exported import export_engine, plan_engine
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.estimate.parity import (
-    Parity,
     check_backend,
     check_torch,
     network_alone,
+    Parity,
     stored_pairs,
 )
 from zeroco_ros.estimate.parity_pair import estimator_volumes
@@ -37,7 +54,8 @@ IMAGE = (480, 640)
 
 
 class ModuleRunner:
-    """A graph's module run by PyTorch, which rounds after every half-precision operation.
+    """
+    A graph's module run by PyTorch, which rounds after every half-precision operation.
 
     ONNX Runtime on a CPU computes half-precision graphs in float32 between casts, which it joins.
     """

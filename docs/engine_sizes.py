@@ -1,4 +1,21 @@
-"""Export CroCo of the official sizes, random weights: python3 docs/engine_sizes.py [NAME ...]
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Export CroCo of the official sizes, with random weights.
+
+python3 docs/engine_sizes.py [NAME ...]
 
 Prints, per graph, its size, how far ONNX Runtime is from PyTorch, and how long the export took.
 """
@@ -14,7 +31,7 @@ from zeroco_ros.croco.config import CrocoConfig
 from zeroco_ros.croco.model import CroCo
 from zeroco_ros.engine.bundle import Readout
 from zeroco_ros.engine.export import export_graph
-from zeroco_ros.engine.graphs import MatcherOutputs, backbone_graphs
+from zeroco_ros.engine.graphs import backbone_graphs, MatcherOutputs
 
 V2 = {"pos_embed": "rope100", "norm_im2_in_dec": True}
 BASE = {**V2, "dec_embed_dim": 768, "dec_depth": 12, "dec_num_heads": 12}

@@ -1,4 +1,19 @@
-"""The tables of docs/FAULTS.md, made from the tests that provoke the faults.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The tables of docs/FAULTS.md, made from the tests that provoke the faults.
 
 python docs/faults.py           prints the tables
 python docs/faults.py --write   puts them into docs/FAULTS.md, between their markers
@@ -11,14 +26,14 @@ this makes and fails for a row without a test.
 from __future__ import annotations
 
 import argparse
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 import contextlib
 import io
 import os
+from pathlib import Path
 import re
 import sys
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -108,7 +123,7 @@ def collect() -> Tests:
 
 
 def missing(tests: Tests) -> list[str]:
-    """A line for each row and node that no test provokes."""
+    """Return a line for each row and node that no test provokes."""
     return [
         f"row {row} ({fault}): no test for {node}"
         for row, fault in FAULTS.items()
@@ -143,12 +158,12 @@ def _short(name: str) -> str:
 
 
 def pattern(name: str) -> re.Pattern[str]:
-    """Matches a table's place in its document; group 1 is its content."""
+    """Match a table's place in its document; group 1 is its content."""
     return re.compile(rf"<!-- table: {name} -->\n(.*?)\n?<!-- end -->", re.DOTALL)
 
 
 def filled(text: str, tables: Mapping[str, str]) -> str:
-    """The document's text with these tables in their places."""
+    """Return the document's text with these tables in their places."""
     for name, table in tables.items():
         block = f"<!-- table: {name} -->\n{table}\n<!-- end -->"
         text, count = pattern(name).subn(lambda _match, block=block: block, text)
@@ -159,7 +174,7 @@ def filled(text: str, tables: Mapping[str, str]) -> str:
 
 def main(arguments: Iterable[str] | None = None) -> int:
     """Print or write the table; 1 where a row has no test."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument("--write", action="store_true", help="update docs/FAULTS.md")
     write = parser.parse_args(arguments).write
     os.chdir(ROOT)

@@ -1,4 +1,22 @@
-"""Render the pairs of the parity gate: python3 docs/parity_pairs.py"""
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Render the pairs of the parity gate.
+
+python3 docs/parity_pairs.py
+"""
 
 from __future__ import annotations
 
@@ -6,7 +24,7 @@ from pathlib import Path
 
 from zeroco_ros.estimate.parity import PAIRS
 from zeroco_ros.media.images import write_image
-from zeroco_ros.training.pairs import WorldPlan, make_pair
+from zeroco_ros.training.pairs import make_pair, WorldPlan
 from zeroco_ros.training.textures import texture_pool
 
 SIZE = (240, 320)

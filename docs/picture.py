@@ -1,4 +1,19 @@
-"""The README's pictures: a small animation of the demo's own bag, one frame of flow, one of depth.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The README's pictures: a small animation of the demo's own bag, one frame of flow, one of depth.
 
 zeroco demo --out demo_out && python docs/picture.py demo_out
 
@@ -9,18 +24,18 @@ nothing else.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+import sys
 
 import cv2
 import numpy as np
 
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.demo.depth_pictures import depth_outcomes, depth_panels
-from zeroco_ros.demo.pictures import Outcome, color_scale, outcomes
+from zeroco_ros.demo.pictures import color_scale, Outcome, outcomes
 from zeroco_ros.demo.run import INPUT_BAG, OUTPUT_BAG
 from zeroco_ros.evaluation.bag_camera import CameraSource, find_camera
 from zeroco_ros.evaluation.bag_truth import find_depth

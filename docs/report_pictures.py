@@ -1,4 +1,19 @@
-"""Draws docs/images/report*.png: pages of real replays, as a headless browser shows them.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Draws docs/images/report*.png: pages of real replays, as a headless browser shows them.
 
 python docs/report_pictures.py WORK
 
@@ -10,10 +25,10 @@ chromium). What is in the folder WORK already is kept, so it can be run again fo
 from __future__ import annotations
 
 import os
+from pathlib import Path
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 from PIL import Image
 

@@ -1,4 +1,19 @@
-"""The tables of the pages of nodes and launch files, made from the code they describe.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The tables of the pages of nodes and launch files, made from the code they describe.
 
 python docs/tables.py           prints the tables
 python docs/tables.py --write   puts them into their documents, between their markers
@@ -9,11 +24,11 @@ python docs/tables.py --write   puts them into their documents, between their ma
 from __future__ import annotations
 
 import argparse
-import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+import re
+import sys
 
 from zeroco_ros.estimate.config import PRESETS
 from zeroco_ros.estimate.depth_config import DEPTH_PRESETS
@@ -22,7 +37,7 @@ from zeroco_ros.ros.depth import counters as depth_counters
 from zeroco_ros.ros.depth import parameters as depth
 from zeroco_ros.ros.flow import counters as flow_counters
 from zeroco_ros.ros.flow import parameters as flow
-from zeroco_ros.ros.launch_tables import DEPTH, FLOW, REPLAY, STEREO, TWO_CAMERAS, Argument
+from zeroco_ros.ros.launch_tables import Argument, DEPTH, FLOW, REPLAY, STEREO, TWO_CAMERAS
 from zeroco_ros.ros.parameter_table import ParameterTable, when_text
 from zeroco_ros.ros.topics import DEPTH_TOPICS, FLOW_TOPICS, TopicSpec
 
@@ -48,7 +63,7 @@ def _code(value: object) -> str:
 
 
 def topics(table: Iterable[TopicSpec]) -> str:
-    """Inputs and outputs of a node."""
+    """Return the inputs and outputs of a node."""
     rows = [(_code(t.name), t.direction, t.message, t.encoding, t.description) for t in table]
     return _table(("topic", "", "type", "encoding", "meaning"), rows)
 
@@ -77,7 +92,7 @@ def meanings(keys: Mapping[str, str]) -> str:
 
 
 def presets() -> str:
-    """What the named presets set."""
+    """Return what the named presets set."""
     fields = ("resize", "readout", "reciprocity", "zoom", "alignment", "head", "refine")
     rows = [
         (
@@ -91,7 +106,7 @@ def presets() -> str:
 
 
 def depth_presets() -> str:
-    """What the named presets of depth set."""
+    """Return what the named presets of depth set."""
     fields = ("mode", "flow", "views", "window", "adjust", "grid")
     rows = [
         (_code(name), *(str(getattr(c, field)).lower() for field in fields))
@@ -130,12 +145,12 @@ TABLES: Mapping[Path, Makers] = {
 
 
 def pattern(name: str) -> re.Pattern[str]:
-    """Matches a table's place in its document; group 1 is its content."""
+    """Match a table's place in its document; group 1 is its content."""
     return re.compile(rf"<!-- table: {name} -->\n(.*?)\n?<!-- end -->", re.DOTALL)
 
 
 def filled(document: Path, text: str) -> str:
-    """The document's text with every table as the code has it."""
+    """Return the document's text with every table as the code has it."""
     for name, make in TABLES[document].items():
         block = f"<!-- table: {name} -->\n{make()}\n<!-- end -->"
         text, count = pattern(name).subn(lambda _match, block=block: block, text)
@@ -146,7 +161,7 @@ def filled(document: Path, text: str) -> str:
 
 def main() -> int:
     """Print or write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument("--write", action="store_true", help="update the documents")
     write = parser.parse_args().write
     for document, makers in TABLES.items():

@@ -1,4 +1,19 @@
-"""Draws and measures what the main options do, and fills in docs/TUNING.md.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Draws and measures what the main options do, and fills in docs/TUNING.md.
 
 python docs/tuning.py
 
@@ -9,11 +24,11 @@ docs/images/tuning_*.jpg and the tables between the markers of docs/TUNING.md.
 
 from __future__ import annotations
 
-import re
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+import re
+import sys
 
 import cv2
 import numpy as np
@@ -32,7 +47,7 @@ from zeroco_ros.media.depth_color import DepthRange
 from zeroco_ros.media.depth_panels import depth_panel, sigma_panel
 from zeroco_ros.media.images import RGB, write_image
 from zeroco_ros.media.panels import confidence_panel, flow_panel, side_by_side
-from zeroco_ros.training.sequences import WorldFrame, world_sequence
+from zeroco_ros.training.sequences import world_sequence, WorldFrame
 
 HERE = Path(__file__).resolve().parent
 PAGE, IMAGES = HERE / "TUNING.md", HERE / "images"
@@ -44,7 +59,7 @@ Rows = list[list[str]]
 
 
 def walked() -> list[WorldFrame]:
-    """The walk."""
+    """Return the walk."""
     return list(world_sequence("walk", PATH, SIZE))
 
 
@@ -69,7 +84,7 @@ def motion(pair: FlowPair) -> float:
 
 
 def presets(frames: Sequence[WorldFrame]) -> tuple[Panels, Rows]:
-    """The presets of flow on one pair."""
+    """Return the presets of flow on one pair."""
     pair = pair_of(frames[24], frames[14])
     scale = 1.3 * motion(pair)
     truth = flow_panel(np.where(pair.valid[..., None], -pair.flow, np.nan), scale)
@@ -128,7 +143,7 @@ def pictures(frames: Sequence[WorldFrame]) -> tuple[Panels, Rows]:
 
 
 def streamed(frames: Sequence[WorldFrame], given: bool = True, **options: object) -> DepthResult:
-    """The last depth of a stream over the frames."""
+    """Return the last depth of a stream over the frames."""
     config = replace(depth_preset("default"), **options)
     depth = DepthEstimator.from_flow(estimator("default"), config)
     stream = depth.stream(Camera(*SIZE[::-1], frames[0].K))
@@ -165,7 +180,7 @@ def parallax(frames: Sequence[WorldFrame]) -> tuple[Panels, Rows]:
 
 
 def gates(frames: Sequence[WorldFrame]) -> tuple[Panels, Rows]:
-    """The same depth behind narrower and narrower gates on sigma."""
+    """Return the same depth behind narrower and narrower gates on sigma."""
     truth = frames[8]
     panels: Panels = [("true depth", depth_panel(truth.depth, RANGE))]
     rows: Rows = []
@@ -203,7 +218,7 @@ _estimators: dict[str, FlowEstimator] = {}
 
 
 def estimator(name: str) -> FlowEstimator:
-    """A preset's estimator on one thread, loaded once."""
+    """Return a preset's estimator on one thread, loaded once."""
     if name not in _estimators:
         _estimators[name] = FlowEstimator(name, device="cpu", threads=1)
     return _estimators[name]

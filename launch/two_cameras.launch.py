@@ -1,4 +1,19 @@
-"""A node for each of several cameras, each in a namespace of its own.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A node for each of several cameras, each in a namespace of its own.
 
 ros2 launch zeroco_ros two_cameras.launch.py cameras:='front rear' image:=image_raw
 
@@ -11,6 +26,7 @@ from functools import partial
 from pathlib import Path
 
 from launch import LaunchDescription
+
 from zeroco_ros.ros.launch_plan import cameras_plan
 from zeroco_ros.ros.launch_tables import TWO_CAMERAS
 from zeroco_ros.ros.launching import description
@@ -19,5 +35,5 @@ SHARE = Path(__file__).resolve().parents[1]  # share/zeroco_ros, or the source f
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Called by the launch system."""
+    """Return the launch description, as the launch system asks for it."""
     return description(TWO_CAMERAS, partial(cameras_plan, SHARE))

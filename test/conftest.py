@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Fixtures for every room: a tiny network; where the shared reference numbers and images are."""
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
+import os
 from pathlib import Path
+import signal
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +31,7 @@ SHARED = Path(os.environ.get("ZEROCO_SHARED", ROOT.parent / "shared"))
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with golden/ and data/; a user's clone does not have it."""
+    """Return the folder with golden/ and data/; a user's clone does not have it."""
     if not SHARED.is_dir():
         pytest.skip(f"reference data is not beside this checkout ({SHARED})")
     return SHARED
@@ -52,7 +66,7 @@ class ReferenceArrays(dict[str, np.ndarray]):
 
 @pytest.fixture(scope="session")
 def golden(reference: Path) -> Callable[[str], ReferenceArrays]:
-    """Load one reference file by stem: golden("zeroco_v2_224")["enc_target"]."""
+    """Return what loads one reference file, as `load("zeroco_v2_224")["enc_target"]`."""
     return lambda stem: ReferenceArrays(stem, reference / f"{stem}.npz")
 
 
@@ -84,13 +98,17 @@ def _tiny_network() -> Any:
 
 @pytest.fixture(scope="module")
 def tiny_network() -> Any:
-    """A random CroCo that runs in milliseconds: for the way through the house, not the flow."""
+    """
+    Return a random CroCo that runs in milliseconds.
+
+    For the way through the house, not the flow.
+    """
     return _tiny_network()
 
 
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny network in a file of our own format; refinement finds small motion even so."""
+    """Return tiny network in a file of our own format; refinement finds small motion even so."""
     from zeroco_ros.croco.checkpoint import save_croco
 
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
@@ -100,13 +118,14 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_engine(tmp_path_factory: pytest.TempPathFactory, tiny_weights: Path) -> Path:
-    """The tiny backbone without a head as an engine in float32, for images of 64x48."""
+    """Return the tiny backbone without a head as an engine in float32, for images of 64x48."""
     return _export(tmp_path_factory, tiny_weights, (48, 64), max_side=64)
 
 
 @pytest.fixture(scope="session")
 def engines(request: pytest.FixtureRequest) -> dict[str, Path]:
-    """With --backend onnx: the engine of each model file that nodes and commands are given.
+    """
+    With --backend onnx: the engine of each model file that nodes and commands are given.
 
     Empty with torch. Both have the shipped flow head.
     """
@@ -122,7 +141,7 @@ def engines(request: pytest.FixtureRequest) -> dict[str, Path]:
 def _export(
     factory: pytest.TempPathFactory, weights: str | Path, image: tuple[int, int], **config: Any
 ) -> Path:
-    """An engine of these weights."""
+    """Return an engine of these weights."""
     pytest.importorskip("onnxscript", reason="zeroco_ros[onnx] is not installed")
     import torch
 
@@ -136,7 +155,7 @@ def _export(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """What runs the network in the tests of nodes, faults, `zeroco flow` and `zeroco depth`."""
+    """Add what runs the network in the tests of nodes, faults, `zeroco flow` and `depth`."""
     parser.addoption(
         "--backend",
         choices=("torch", "onnx"),
@@ -146,7 +165,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """A shell's background job ignores SIGINT, and the processes that tests start inherit that."""
+    """Hear SIGINT, which a shell's background job and what it starts ignore."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -156,7 +175,8 @@ FAULT_NODES = ("flow_node", "depth_node")
 
 
 def faults_of(item: pytest.Item) -> list[tuple[int, str, tuple[str, ...]]]:
-    """(row, behavior, nodes) of each fault that a test provokes, by its `fault` markers.
+    """
+    (row, behavior, nodes) of each fault that a test provokes, by its `fault` markers.
 
     Raises pytest.UsageError for a marker that docs/FAULTS.md cannot show.
     """
@@ -183,8 +203,11 @@ def _fault(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Check the fault markers and keep what they say; run the coverage check of the reference
-    arrays after everything that uses them."""
+    """
+    Check the fault markers and keep what they say.
+
+    Run the coverage check of the reference arrays after everything that uses them.
+    """
     for item in items:
         item.user_properties += [("fault", fault) for fault in faults_of(item)]
     items.sort(key=lambda item: "test_reference_coverage" in item.nodeid)

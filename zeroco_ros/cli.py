@@ -1,4 +1,19 @@
-"""The `zeroco` command: registers one sub-command per verb and turns errors into one line.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The `zeroco` command: registers one sub-command per verb and turns errors into one line.
 
 Exit codes: 0 done; 1 a fault of this package; 2 something the user can put right (a wrong option,
 a file that cannot be used, a library that is missing); 130 interrupted; 141 the reader of our
@@ -8,10 +23,10 @@ output went away.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 import importlib
 import os
 import sys
-from collections.abc import Sequence
 from typing import NoReturn
 
 from zeroco_ros import __version__

@@ -1,4 +1,19 @@
-"""Times one Gauss-Newton iteration of dense bundle adjustment and writes bundle_adjustment.md.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Times one Gauss-Newton iteration of dense bundle adjustment and writes bundle_adjustment.md.
 
 python docs/results/bundle_adjustment.py --out docs/results/bundle_adjustment.md
 
@@ -9,26 +24,26 @@ the package's step in float64 stands beside its time. Needs numpy, scipy and tor
 from __future__ import annotations
 
 import argparse
-import gc
-import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+import gc
+import os
 from pathlib import Path
+import time
 
-import numpy as np
-import torch
 from bundle_adjustment_methods import (
-    FRAMES,
-    PER_FRAME,
     Case,
-    Package,
     dense,
+    FRAMES,
     make_case,
+    Package,
+    PER_FRAME,
     sparse,
     system,
     textbook,
 )
+import numpy as np
+import torch
 
 from zeroco_ros.evaluation.tables import markdown_table, page
 from zeroco_ros.geometry.bundle_adjustment_linear import Linearizer
@@ -68,8 +83,10 @@ class Timing:
 
 
 def timed(run: Callable[[], object], seconds: float, most: int = 200) -> Timing:
-    """Repeats for about so long, at least once after a first run that is not counted (but for
-    what takes longer than the time given).
+    """
+    Repeat for about so long, at least once after a first run that is not counted.
+
+    That first run is left out for what takes longer than the time given.
     """
     spent: list[float] = []
     began = time.process_time()
@@ -84,8 +101,11 @@ def timed(run: Callable[[], object], seconds: float, most: int = 200) -> Timing:
 
 
 def rates(dtype: torch.dtype) -> tuple[float, float]:
-    """Bytes per second copied between large arrays (read and written), and operations per second
-    of a matrix product, in this run.
+    """
+    Return what this machine can do, measured in this run.
+
+    Bytes per second copied between large arrays (read and written), and operations per second of a
+    matrix product.
     """
     large = torch.zeros(1 << 25, dtype=dtype)
     other = torch.empty_like(large)
@@ -98,7 +118,8 @@ def rates(dtype: torch.dtype) -> tuple[float, float]:
 
 
 def floor(points: int, size: int) -> tuple[float, float]:
-    """Bytes and operations that one iteration cannot do without, counted generously low.
+    """
+    Bytes and operations that one iteration cannot do without, counted generously low.
 
     Read once: two targets and two weights per point and edge, inverse depths; written once: new
     inverse depths; between: six products of pose and depth, written once, read once. Operations
@@ -123,7 +144,7 @@ def row(name: str, timing: Timing, step: Step, reference: Step) -> list[str]:
 
 @torch.inference_mode()
 def main() -> None:
-    """Times everything and writes the page."""
+    """Time everything and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("docs/results/bundle_adjustment.md"))
     parser.add_argument("--seconds", type=float, default=3.0, help="per method")

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One Gauss-Newton iteration of dense bundle adjustment by several methods, for their timing."""
 
 from __future__ import annotations
@@ -15,11 +29,11 @@ from zeroco_ros.geometry.bundle_adjustment_droid import grid_pixels, jacobians, 
 from zeroco_ros.geometry.bundle_adjustment_linear import Linear, Linearizer
 from zeroco_ros.geometry.bundle_adjustment_problem import (
     BundleOptions,
+    make_problem,
     Problem,
     State,
-    make_problem,
 )
-from zeroco_ros.geometry.bundle_adjustment_schur import Damping, Step, retract, solve
+from zeroco_ros.geometry.bundle_adjustment_schur import Damping, retract, solve, Step
 from zeroco_ros.geometry.bundle_adjustment_se3 import se3_exp, with_quaternion
 
 FRAMES, PER_FRAME, FIXED, DAMPING = 8, 3, 2, 1e-4
@@ -68,7 +82,7 @@ def make_case(height: int, width: int, dtype: str, robust: str = "none") -> Case
 
 
 def damped(linear: Linear) -> Damping:
-    """The same for all methods: in proportion to the diagonal."""
+    """Return the same for all methods: in proportion to the diagonal."""
     return Damping(DAMPING * torch.diag(linear.hessian.diagonal()), DAMPING * linear.curvature)
 
 
@@ -116,7 +130,7 @@ def textbook(case: Case) -> Step:
 
 
 def _eliminated(case: Case, H: Tensor, E: Tensor, C: Tensor, b: Tensor, v: Tensor) -> Step:
-    """The damped step from the blocks for all frames: (N, N, 6, 6), (N, N, 6, P), (N, P), ..."""
+    """Give damped step from the blocks for all frames: (N, N, 6, 6), (N, N, 6, P), (N, P), ..."""
     v = v[FIXED:].flatten()
     H = H[FIXED:, FIXED:].transpose(1, 2).reshape(len(v), len(v))
     E = E[FIXED:].transpose(1, 2).reshape(len(v), -1)
@@ -132,7 +146,7 @@ def _eliminated(case: Case, H: Tensor, E: Tensor, C: Tensor, b: Tensor, v: Tenso
 def system(
     problem: Problem, linear: Linear
 ) -> tuple[scipy.sparse.csc_matrix, npt.NDArray[np.float64], int]:
-    """The damped normal matrix, depths first, its right side, and the number of depths."""
+    """Return the damped normal matrix, depths first, its right side, and the number of depths."""
     frames, points = linear.curvature.shape
     rows = torch.zeros(frames, problem.unknowns, points).double()
     crossed = linear.transport.mT @ linear.cross.double()
@@ -148,13 +162,13 @@ def system(
 
 
 def step_of(solution: npt.NDArray[np.float64], depths: int) -> Step:
-    """A `Step` from a solution with the depths first."""
+    """Return a `Step` from a solution with the depths first."""
     found = torch.from_numpy(solution)
     return Step(found[depths:], found[:depths].view(FRAMES, -1), 0.0)
 
 
 def sparse(matrix: scipy.sparse.csc_matrix, right: npt.NDArray[np.float64], depths: int) -> Step:
-    """The solution by SuperLU in the order given; the assembly is not timed."""
+    """Return the solution by SuperLU in the order given; the assembly is not timed."""
     factor = scipy.sparse.linalg.splu(
         matrix, permc_spec="NATURAL", diag_pivot_thresh=0.0, options={"SymmetricMode": True}
     )
@@ -162,6 +176,6 @@ def sparse(matrix: scipy.sparse.csc_matrix, right: npt.NDArray[np.float64], dept
 
 
 def dense(matrix: Tensor, right: Tensor, depths: int) -> Step:
-    """The solution by Cholesky's method; the assembly is not timed."""
+    """Return the solution by Cholesky's method; the assembly is not timed."""
     factor = torch.linalg.cholesky(matrix)
     return step_of(torch.cholesky_solve(right[:, None], factor)[:, 0].numpy(), depths)

@@ -1,4 +1,19 @@
-"""Draws and measures what depth does where there is little to know, and writes depth_behavior.md.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Draws and measures what depth does where there is little to know, and writes depth_behavior.md.
 
 python docs/results/depth_behavior.py
 
@@ -11,10 +26,10 @@ the last frame of each as image, depth and standard deviation, and docs/results/
 from __future__ import annotations
 
 import argparse
-import time
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
+import time
 
 import cv2
 import numpy as np
@@ -30,7 +45,7 @@ from zeroco_ros.geometry.camera import Camera
 from zeroco_ros.media.depth_color import DepthRange
 from zeroco_ros.media.depth_panels import depth_panel, depth_row, depth_strip
 from zeroco_ros.media.images import RGB, write_image
-from zeroco_ros.training.sequences import WorldFrame, world_sequence
+from zeroco_ros.training.sequences import world_sequence, WorldFrame
 
 HERE = Path(__file__).resolve().parent
 IMAGES = HERE.parent / "images"
@@ -101,7 +116,11 @@ def streamed(kind: str, flow: FlowEstimator, mode: str, given: bool) -> Shown:
 
 
 def picture(shown: list[Shown]) -> RGB:
-    """A row of image, depth and sigma for each; the true depth beside the first one's image."""
+    """
+    Return a row of image, depth and sigma for each.
+
+    The true depth beside the first one's image.
+    """
     rows = []
     for one in shown:
         row = depth_row(one.frame.image, one.depth, one.sigma, RANGE)
@@ -137,7 +156,7 @@ def numbers(one: Shown, where: np.ndarray | None = None) -> list[str]:
 
 def main() -> None:
     """Draw, measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument("--out", type=Path, default=HERE / "depth_behavior.md")
     parser.add_argument("--images", type=Path, default=IMAGES)
     parser.add_argument("--modes", default=",".join(MODES))
@@ -169,7 +188,7 @@ def main() -> None:
 
 
 def notes(path: Path, kind: str) -> list[str]:
-    """What a person wrote below this kind's table: kept when the page is written again."""
+    """Return what a person wrote below this kind's table: kept when the page is written again."""
     if not path.is_file():
         return []
     marked, found = f"<!-- {kind} -->", path.read_text()

@@ -1,4 +1,19 @@
-"""Compares the learned flow heads on data with ground truth and writes heads.md.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Compares the learned flow heads on data with ground truth and writes heads.md.
 
 python docs/results/heads.py --data ../shared/data --backbone default --head aggregation=RUN \
     --head super-resolution=RUN --head recurrent=RUN --out docs/results/heads.md
@@ -10,10 +25,10 @@ side of 320 pixels, computes both directions, and is run with and without OpenCV
 from __future__ import annotations
 
 import argparse
-import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
+import tempfile
+import time
 
 import cv2
 import numpy as np
@@ -23,10 +38,10 @@ from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.evaluation.datasets import find_sets
-from zeroco_ros.evaluation.evaluate import SetResult, evaluate
-from zeroco_ros.evaluation.methods import Estimate, Method, make_method
+from zeroco_ros.evaluation.evaluate import evaluate, SetResult
+from zeroco_ros.evaluation.methods import Estimate, make_method, Method
 from zeroco_ros.evaluation.tables import markdown_table, page
-from zeroco_ros.heads.checkpoint import LoadedHead, load_head
+from zeroco_ros.heads.checkpoint import load_head, LoadedHead
 from zeroco_ros.training.flow_export import export_flow
 from zeroco_ros.weights import resolve
 
@@ -45,7 +60,7 @@ resolution, as the preset `default` does.""".splitlines()
 
 
 def method_of(name: str, weights: str, head: str, refine: str) -> Method:
-    """The package's estimator with one head or none."""
+    """Return the package's estimator with one head or none."""
     config = FlowConfig(
         head=head,
         max_side=MAX_SIDE,
@@ -68,7 +83,7 @@ def methods_of(backbone: str, files: dict[str, str]) -> list[Method]:
 
 
 def as_file(name: str, path: str, folder: Path) -> str:
-    """A head's weights file; of a run folder, what the run has reached so far."""
+    """Return a head's weights file; of a run folder, what the run has reached so far."""
     if not Path(path).is_dir():
         return str(resolve(path))
     file = folder / f"{name}.safetensors"
@@ -122,7 +137,7 @@ def command_list(heads: dict[str, LoadedHead]) -> list[str]:
 
 def main() -> None:
     """Measure and write."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.strip().splitlines()[0])
     parser.add_argument("--data", required=True)
     parser.add_argument("--backbone", default="default")
     parser.add_argument("--head", action="append", default=[], metavar="NAME=FILE")

@@ -1,4 +1,19 @@
-"""How far redkitchen's pictures and depth are apart: a measurement for docs/results/depth.md.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+How far redkitchen's pictures and depth are apart: a measurement for docs/results/depth.md.
 
 python docs/results/registration.py ../shared/data/rgbd/redkitchen
 
@@ -9,9 +24,9 @@ the color camera's focal length, principal point and place beside the depth came
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+import sys
 
 import cv2
 import numpy as np

@@ -1,4 +1,19 @@
-"""Compare a replay with the live nodes and with itself; prints the tables of replay.md.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Compare a replay with the live nodes and with itself; prints the tables of replay.md.
 
 python docs/results/replay.py BAG... --out DIR [--threads N]
 
@@ -9,9 +24,9 @@ with the same parameters. What is in DIR already is not run again.
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np

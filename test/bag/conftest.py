@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Small bags made on the spot."""
 
 from __future__ import annotations
@@ -17,7 +31,7 @@ START_NS = 1_700_000_000_000_000_000
 
 
 def header(stamp_ns: int, frame: str = "camera") -> Any:
-    """A std_msgs/Header for rosbags."""
+    """Return a std_msgs/Header for rosbags."""
     stamp = message_class("builtin_interfaces/msg/Time")(
         sec=stamp_ns // 10**9, nanosec=stamp_ns % 10**9
     )
@@ -27,7 +41,7 @@ def header(stamp_ns: int, frame: str = "camera") -> Any:
 def image_message(
     pixels: np.ndarray, encoding: str, *, stamp_ns: int = START_NS, pad: int = 0, big: bool = False
 ) -> Any:
-    """A sensor_msgs/Image for rosbags; rows may be padded by bytes or stored big-endian."""
+    """Return a sensor_msgs/Image for rosbags; rows may be padded by bytes or stored big-endian."""
     flat = pixels.astype(pixels.dtype.newbyteorder(">" if big else "<"))
     rows = np.ascontiguousarray(flat).view(np.uint8).reshape(pixels.shape[0], -1)
     rows = np.pad(rows, ((0, 0), (0, pad)), constant_values=77)
@@ -44,7 +58,11 @@ def image_message(
 
 @pytest.fixture()
 def make_bag(tmp_path: Path) -> Callable[..., Path]:
-    """make_bag(name, frames=10, shape=(24, 32), **writer options): /image (mono8) and /text."""
+    """
+    Return what makes a bag with /image (mono8) and /text.
+
+    make_bag(name, frames=10, shape=(24, 32), **writer options)
+    """
 
     def make(
         name: str = "bag", frames: int = 10, shape: tuple[int, int] = (24, 32), **options: Any

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pictures, calibration and poses out of a bag."""
 
 from __future__ import annotations
 
-import types
 from pathlib import Path
+import types
 from typing import Any
 
 import cv2
@@ -26,7 +40,7 @@ FLOW = RANDOM.normal(size=(7, 5, 2)).astype(np.float32)
 
 
 def message(pixels: np.ndarray, encoding: str, *, pad: int = 0, big: bool = False) -> Any:
-    """The fields of a sensor_msgs/Image; rows may be padded by bytes or stored big-endian."""
+    """Return fields of a sensor_msgs/Image; rows may be padded by bytes or stored big-endian."""
     stored = pixels.astype(pixels.dtype.newbyteorder(">" if big else "<"))
     rows = np.ascontiguousarray(stored).view(np.uint8).reshape(pixels.shape[0], -1)
     rows = np.pad(rows, ((0, 0), (0, pad)), constant_values=77)

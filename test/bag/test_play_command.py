@@ -1,13 +1,27 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco play` as users call it: a process, its output, its exit code."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import os
+from pathlib import Path
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -116,7 +130,7 @@ def test_wrong_inputs_are_one_line(
 
 
 def run_in_process(main: Callable[[list[str]], int], arguments: list[str]) -> tuple[int, str, str]:
-    """The command inside this process: a dozen processes would take half a minute."""
+    """Return the command inside this process: a dozen processes would take half a minute."""
     import contextlib
     import io
 

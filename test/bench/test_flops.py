@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The count of operations against PyTorch's own counter."""
 
 from __future__ import annotations
@@ -7,9 +21,9 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from zeroco_ros.bench.flops import Work, product_rate
+from zeroco_ros.bench.flops import product_rate, Work
 from zeroco_ros.bench.plain import PlainTwoPass
-from zeroco_ros.bench.subjects import RANDOM, open_subject
+from zeroco_ros.bench.subjects import open_subject, RANDOM
 from zeroco_ros.croco.config import CrocoConfig
 from zeroco_ros.croco.model import CroCo
 from zeroco_ros.matching.cost_volume import VolumeSum
@@ -39,8 +53,12 @@ def model(request: pytest.FixtureRequest) -> CroCo:
 
 
 def counted(run) -> float:
-    """PyTorch's count, attention as plain products: its counter knows no fused one on a CPU."""
-    from torch.nn.attention import SDPBackend, sdpa_kernel
+    """
+    Return PyTorch's count, attention as plain products.
+
+    Its counter knows no fused one on a CPU.
+    """
+    from torch.nn.attention import sdpa_kernel, SDPBackend
 
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         run()

@@ -1,4 +1,19 @@
-"""`zeroco depth`: what it writes, what it obeys, what it refuses.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+`zeroco depth`: what it writes, what it obeys, what it refuses.
 
 With the shipped weights and small pictures: a random network says of every pair that it does not
 overlap, which is right and shows nothing.
@@ -6,16 +21,16 @@ overlap, which is right and shows nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+import json
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from PIL import Image
 import pytest
 import torch
-from PIL import Image
 
 from zeroco_ros import cli
 from zeroco_ros.bag.images import decode_image
@@ -60,7 +75,7 @@ def zeroco(
 
 
 def frames_folder(bag: Path, folder: Path) -> Path:
-    """The bag's pictures as image files."""
+    """Return the bag's pictures as image files."""
     with BagReader(bag) as reader:
         for index, message in enumerate(reader.messages(["/camera/image_raw"])):
             write_image(folder / f"{index}.png", decode_image(reader.decode(message)))

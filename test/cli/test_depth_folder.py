@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The folder of `zeroco depth`: one unit and one origin for cloud and trajectory."""
 
 from __future__ import annotations
@@ -23,7 +37,7 @@ def result(
     state: DepthState = "ok",
     keyframe: bool = True,
 ) -> DepthResult:
-    """A wall, seen by a camera that goes sideways with the index."""
+    """Return a wall, seen by a camera that goes sideways with the index."""
     pose = np.eye(4)
     pose[0, 3] = index
     known = depth if state == "ok" else np.nan
@@ -43,7 +57,7 @@ def result(
 
 
 def finished(out: Path, results: list[tuple[DepthResult, bool]]) -> tuple[DepthSummary, set[int]]:
-    """The summary, and the seconds of the trajectory that was written."""
+    """Return the summary, and the seconds of the trajectory that was written."""
     folder = DepthFolder(out)
     summary = DepthSummary(str(out), "r", "c", "p", "default", "geometric", "default", {}, SIZE)
     for index, (found, posed) in enumerate(results):

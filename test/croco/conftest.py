@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Networks small enough for every test, and the reference pair as the networks see it."""
 
 from __future__ import annotations
@@ -28,7 +42,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def build() -> Callable[..., CroCo]:
-    """build(stem="conv", ...) -> a small random network in evaluation mode, always the same."""
+    """Return what makes a small random network in evaluation mode, always the same."""
 
     def make(**changes: object) -> CroCo:
         sizes = {
@@ -48,13 +62,14 @@ def build() -> Callable[..., CroCo]:
 
 @pytest.fixture(scope="session")
 def official(reference: Path) -> Callable[[str], CroCo]:
-    """official("croco_v2_tiny") -> the network of a reference checkpoint."""
+    """Return what loads the network of a reference checkpoint by its stem, as "croco_v2_tiny"."""
     return lru_cache(lambda stem: load_croco(reference / f"{stem}.pth").model)
 
 
 @pytest.fixture(scope="session")
 def reference_pair(golden: Callable[[str], dict[str, np.ndarray]]) -> Callable[..., Pair]:
-    """reference_pair(size) -> (target, source), each (1, 3, size, size), as the paper prepares it.
+    """
+    Return what makes (target, source) of a size, each (1, 3, size, size), as the paper does.
 
     With crop=True the top-left square of that size instead of the whole image made square.
     """

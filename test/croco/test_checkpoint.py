@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Our own model files: what is written comes back, and what is damaged is refused."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from safetensors.torch import load_file, save_file
+import torch
 
 from zeroco_ros.croco.checkpoint import FORMAT, load_croco, save_croco
 from zeroco_ros.croco.model import CroCo
@@ -31,7 +45,7 @@ def saved(build: Callable[..., CroCo], tmp_path: Path) -> Path:
 
 
 def rewrite(path: Path, tensors: dict | None = None, **notes: str | None) -> Path:
-    """The file again with other tensors, and metadata entries replaced or (None) removed."""
+    """Return file again with other tensors, and metadata entries replaced or (None) removed."""
     header = json.loads(path.read_bytes()[8:].partition(b"}}")[0].decode() + "}}")
     metadata = header["__metadata__"] | notes
     metadata = {key: value for key, value in metadata.items() if value is not None}

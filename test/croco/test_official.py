@@ -1,14 +1,28 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Official model files: every layout is read, and no file gets to run anything."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 import hashlib
 import logging
 import os
-import pickle
-from collections.abc import Callable
 from pathlib import Path
+import pickle
 from typing import Any
 
 import pytest
@@ -41,7 +55,7 @@ def text_of(name: str, **arguments: Any) -> str:
 
 
 def with_tables(model: CroCo) -> dict[str, Tensor]:
-    """The state as CroCo v1 has it on disk, with its position tables."""
+    """Return the state as CroCo v1 has it on disk, with its position tables."""
     like = torch.zeros(1)
     return {
         **model.state_dict(),

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Position embeddings against their formulas."""
 
 from __future__ import annotations
@@ -7,14 +21,14 @@ import math
 import pytest
 import torch
 
-from zeroco_ros.croco.positions import TableCache, cosine_table
+from zeroco_ros.croco.positions import cosine_table, TableCache
 from zeroco_ros.croco.rope import rotary_table, rotate
 
 LIKE = torch.zeros(1, dtype=torch.float64)
 
 
 def test_cosine_table_by_formula() -> None:
-    """x in the first half of the channels, y in the second; sines before cosines."""
+    """Coordinate x is in the first half of the channels, y in the second; sines before cosines."""
     table = cosine_table((5, 7), 24, LIKE)
     assert table.shape == (35, 24)
     y, x, i = 3, 6, 4

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The authors' numbers: encoder, decoder and logits of tiny networks in the official formats."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+import re
 
 import numpy as np
 import pytest
@@ -93,7 +107,7 @@ class Run:
 
 
 def encoder_outputs(model: CroCo, images: Tensor) -> list[Tensor]:
-    """The outputs of all encoder blocks, the last one normalized."""
+    """Return the outputs of all encoder blocks, the last one normalized."""
     outputs: list[Tensor] = []
     handles = [
         block.register_forward_hook(lambda _m, _a, out: outputs.append(out))

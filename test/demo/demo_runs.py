@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Running the demo in tests: the command, a bag for it, and the nodes that it leaves."""
 
 from __future__ import annotations
@@ -18,7 +32,7 @@ FRAMES, WIDTH, HEIGHT = 16, 160, 120
 
 
 def zeroco(*arguments: object) -> tuple[int, str, str]:
-    """The command in this process; exit code, stdout, stderr."""
+    """Return the command in this process; exit code, stdout, stderr."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
@@ -29,7 +43,8 @@ def zeroco(*arguments: object) -> tuple[int, str, str]:
 
 
 def compressed_copy(folder: Path) -> Path:
-    """8 PNG frames on a topic that is not called .../compressed, with a hole of 3 s in time.
+    """
+    8 PNG frames on a topic that is not called .../compressed, with a hole of 3 s in time.
 
     The hole is among those frames that the demo plays one by one, not at its rate.
     """
@@ -57,7 +72,7 @@ def compressed_copy(folder: Path) -> Path:
 
 
 def nodes_alive() -> list[str]:
-    """Processes that run one of our nodes on this test's ROS domain."""
+    """Return the processes that run one of our nodes on this test's ROS domain."""
     mine = b"ROS_DOMAIN_ID=" + os.environ["ROS_DOMAIN_ID"].encode()
     alive = []
     for process in Path("/proc").glob("[0-9]*"):
@@ -71,7 +86,7 @@ def nodes_alive() -> list[str]:
 
 
 def subset(source: Path, target: Path, topic: str, frames: int) -> Path:
-    """The beginning of a bag, up to a number of frames of a topic."""
+    """Return the beginning of a bag, up to a number of frames of a topic."""
     with BagReader(source) as reader, BagWriter(target) as writer:
         for name, t in reader.topics.items():
             writer.add_topic(name, t.type, definition=t.definition, type_hash=t.type_hash)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The demo from end to end, with the real flow node as a real process."""
 
 from __future__ import annotations
@@ -8,12 +22,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pytest
 from PIL import Image
+import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 
-from demo_runs import FRAMES, HEIGHT, WIDTH, compressed_copy, nodes_alive, zeroco
+from demo_runs import compressed_copy, FRAMES, HEIGHT, nodes_alive, WIDTH, zeroco
 
 from zeroco_ros.bag.header import read_header
 from zeroco_ros.bag.images import decode_image
@@ -120,7 +134,8 @@ def test_accuracy_is_beside_that_of_simple_methods(
 def test_a_second_demo_replaces_the_first_and_nothing_else(
     tiny_weights: Path, tmp_path: Path
 ) -> None:
-    """With a bag this time: compressed frames, no truth, a gap, a rate that is given.
+    """
+    With a bag this time: compressed frames, no truth, a gap, a rate that is given.
 
     At that rate frames are a second apart: nothing is held back, and the slowest machine follows.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The depth half of the demo, with the real depth node as a real process."""
 
 from __future__ import annotations
@@ -8,12 +22,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-import pytest
 from PIL import Image
+import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 
-from demo_runs import HEIGHT, WIDTH, nodes_alive, subset, zeroco
+from demo_runs import HEIGHT, nodes_alive, subset, WIDTH, zeroco
 
 from zeroco_ros.bag.images import decode_image
 from zeroco_ros.bag.reader import BagReader
@@ -26,8 +40,11 @@ FRAMES = 8
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int, str, str]:
-    """One run of `zeroco demo` with both nodes and the shipped weights: a random network says of
-    every pair that it does not overlap."""
+    """
+    One run of `zeroco demo` with both nodes and the shipped weights.
+
+    A random network says of every pair that it does not overlap.
+    """
     out = tmp_path_factory.mktemp("demo") / "out"
     options = ["--frames", FRAMES, "--size", f"{HEIGHT}x{WIDTH}", "--preset", "fast"]
     return out, *zeroco("demo", "--out", out, *options, "--threads", 1)

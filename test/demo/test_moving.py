@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What moves in the rendered bag, and what that does to the score of depth."""
 
 from __future__ import annotations
@@ -47,7 +61,8 @@ def test_the_two_boxes_move_and_nothing_else(bag: Path) -> None:
 
 
 def answer(bag: Path, path: Path, factor: float, wrong_bodies: bool) -> Path:
-    """A recorded bag of a node that knows the depth up to a factor, but not of what moves.
+    """
+    Return a recorded bag of a node that knows the depth up to a factor, but not of what moves.
 
     Its sigma is the error it makes, everywhere.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The demo's own world: pictures, depth and flow against geometry that is easy to do by hand."""
 
 from __future__ import annotations
@@ -6,7 +20,7 @@ import numpy as np
 import pytest
 
 from zeroco_ros.demo.gallery import gallery, view_at
-from zeroco_ros.demo.quads import Quad, View, flow_between, look, render
+from zeroco_ros.demo.quads import flow_between, look, Quad, render, View
 from zeroco_ros.media.panels import warped
 
 SIZE = (48, 64)
@@ -16,7 +30,7 @@ NOISE = RANDOM.integers(0, 256, (128, 128, 3), dtype=np.uint8)
 
 
 def quad(x: float, y: float, z: float, side: float, body: int = 0) -> Quad:
-    """A square that faces a camera at the origin, its center at (x, y, z)."""
+    """Return a square that faces a camera at the origin, its center at (x, y, z)."""
     corner = np.array([x - side / 2, y - side / 2, z])
     return Quad(NOISE, corner, np.array([side, 0, 0]), np.array([0, side, 0]), body)
 

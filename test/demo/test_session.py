@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A session waits for everything that belongs to the last frame, not only for what is timed."""
 
 from __future__ import annotations
 
-import threading
 from pathlib import Path
+import threading
 
 import pytest
 
@@ -53,7 +67,7 @@ class Alive:
     log = Path("no.log")
 
     def check(self) -> None:
-        """It runs."""
+        """Say nothing: it runs."""
 
 
 def test_what_comes_beside_the_last_answer_is_kept(tmp_path: Path) -> None:
@@ -68,7 +82,7 @@ def test_what_comes_beside_the_last_answer_is_kept(tmp_path: Path) -> None:
     try:
         with BagReader(tmp_path / "in") as reader, BagWriter(tmp_path / "out") as keep:
             camera = find_camera(reader, None)
-            Session(reader, camera, SPEC, Alive(), keep).run(progress=False)  # type: ignore[arg-type]
+            Session(reader, camera, SPEC, Alive(), keep).run(progress=False)
     finally:
         executor.shutdown()
         thread.join()

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the demo says of a run, and when it has failed."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
+import json
 from pathlib import Path
 
 import pytest
@@ -27,7 +41,7 @@ SCORE = DepthScore(9, 0.9, 0.1, 0.8, 0.05, 0.15, (0.6, 0.9), scaled=False)
 
 
 def run(answers: tuple[Header, ...] = HEADERS[1:]) -> NodeRun:
-    """A run of depth_node with these answers, each half a second after its frame."""
+    """Return a run of depth_node with these answers, each half a second after its frame."""
     record = Record(
         sent={stamp: float(index) for index, stamp in enumerate(STAMPS)},
         answered={h.stamp_ns: STAMPS.index(h.stamp_ns) + 0.5 for h in answers},

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Small exported engines, each made once."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
+import sys
 from typing import Any
 
 import pytest
@@ -46,7 +60,11 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def tiny_head(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A file of a small head by kind, with weights in the layers that training starts at zero."""
+    """
+    Return a file of a small head by kind.
+
+    With weights in the layers that training starts at zero.
+    """
     folder = tmp_path_factory.mktemp("heads")
 
     def make(kind: str) -> Path:
@@ -65,7 +83,7 @@ def tiny_head(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
 @pytest.fixture(scope="session")
 def tiny_engine(tmp_path_factory: pytest.TempPathFactory, tiny_weights: Path) -> Path:
-    """The tiny backbone without a head, for images of 64x48."""
+    """Return the tiny backbone without a head, for images of 64x48."""
     pytest.importorskip("onnxscript", reason="zeroco_ros[onnx] is not installed")
     folder = tmp_path_factory.mktemp("engine") / "tiny"
     export_engine(folder, CONFIG, IMAGE, weights=tiny_weights)
@@ -78,7 +96,7 @@ def half_engine(
     tiny_weights: Path,
     tiny_head: Callable[[str], Path],
 ) -> Path:
-    """The tiny backbone with a super-resolution head in fp16, weights beside the graphs."""
+    """Return the tiny backbone with a super-resolution head in fp16, weights beside the graphs."""
     pytest.importorskip("onnxscript", reason="zeroco_ros[onnx] is not installed")
     folder = tmp_path_factory.mktemp("engine") / "half"
     head = str(tiny_head("super_resolution"))

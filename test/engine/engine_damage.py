@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Damage to an engine that its files' hashes do not show."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import hashlib
 import json
-import shutil
-from collections.abc import Callable
 from pathlib import Path
+import shutil
 
 import numpy as np
 import onnx
@@ -16,7 +30,7 @@ from zeroco_ros.engine.bundle import MANIFEST
 
 
 def damaged(engine: Path, folder: Path, graph: str, damage: Callable) -> Path:
-    """A copy whose graph was changed and whose manifest says that this is right."""
+    """Return a copy whose graph was changed and whose manifest says that this is right."""
     copy = Path(shutil.copytree(engine, folder / "damaged"))
     model = onnx.load(copy / graph)  # weights beside it are read too
     damage(model.graph)
@@ -30,7 +44,7 @@ def damaged(engine: Path, folder: Path, graph: str, damage: Callable) -> Path:
 
 
 def largest(graph):
-    """The weight matrix with the most elements, as an array and a function that stores it."""
+    """Return weight matrix with the most elements, as an array and a function that stores it."""
     tensor = max(graph.initializer, key=lambda t: int(np.prod(t.dims)) if len(t.dims) == 2 else 0)
 
     def store(values):

@@ -1,4 +1,19 @@
-"""A stand-in for the GPU of zeroco_ros.engine.device, on the CPU, and what goes wrong on it.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A stand-in for the GPU of zeroco_ros.engine.device, on the CPU, and what goes wrong on it.
 
 No stream, event or CUDA graph is run by it: work is done when it is given.
 """
@@ -51,7 +66,7 @@ class StandInLane:
         work()
 
     def capture(self, work: Any) -> Any:
-        """Recording runs nothing; replaying runs what was recorded."""
+        """Record without running anything; replaying runs what was recorded."""
         if self._faults.capture_error:
             raise RuntimeError(self._faults.capture_error)
 

@@ -1,4 +1,19 @@
-"""A stand-in for the tensorrt module and the GPU: ONNX Runtime on the CPU behind TensorRT's names.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A stand-in for the tensorrt module and the GPU: ONNX Runtime on the CPU behind TensorRT's names.
 
 It is no TensorRT and says nothing about what TensorRT computes or accepts. It lets our own logic
 run where there is no GPU: what is built when, what is kept, what is refused, in which order the
@@ -14,12 +29,12 @@ from __future__ import annotations
 
 import ctypes
 import enum
+from importlib.machinery import ModuleSpec
 import json
+from pathlib import Path
 import sys
 import time
 import types
-from importlib.machinery import ModuleSpec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,7 +50,11 @@ PHASES = {"Building engine": 4, "Computing profile costs": 5}
 
 
 def make_module(faults: Faults) -> types.ModuleType:
-    """A module with the names of tensorrt that the engine room uses, behaving as `faults` say."""
+    """
+    Return a module with the names of tensorrt that the engine room uses.
+
+    Behaving as `faults` say.
+    """
     trt = types.ModuleType("tensorrt")
     trt.__version__ = faults.version
     trt.__spec__ = ModuleSpec("tensorrt", None)  # torch's exporter looks for it
@@ -247,7 +266,7 @@ def _running(faults: Faults) -> dict[str, Any]:
             return True
 
         def _array(self, node: Any) -> Any:
-            """The buffer of a tensor, by its address only, as a GPU would see it."""
+            """Return the buffer of a tensor, by its address only, as a GPU would see it."""
             size = int(np.prod(node.shape))
             buffer = (ctypes.c_float * size).from_address(self._addresses[node.name])
             return np.frombuffer(buffer, np.float32).reshape(node.shape)

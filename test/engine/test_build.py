@@ -1,27 +1,41 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Building plans: when, with what, and how it ends. TensorRT is a stand-in (tensorrt_stand_in)."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import dataclasses
 import errno
 import json
 import logging
 import os
+from pathlib import Path
 import shutil
 import sys
-import time
-from collections.abc import Callable
-from pathlib import Path
 from threading import Semaphore
+import time
 from typing import Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tensorrt_stand_in import MAGIC, Faults, install
+from tensorrt_stand_in import Faults, install, MAGIC
 
-from zeroco_ros.engine.build import BuildOptions, NotBuilt, build_engine, cached
+from zeroco_ros.engine.build import build_engine, BuildOptions, cached, NotBuilt
 from zeroco_ros.engine.build_job import BuildCancelled
 from zeroco_ros.engine.build_progress import BuildProgress
 from zeroco_ros.engine.bundle import MANIFEST, read_manifest, sha256
@@ -50,7 +64,7 @@ def graphs(bundle: Path) -> list[str]:
 
 
 def header(content: bytes) -> dict[str, Any]:
-    """What the stand-in noted in a plan of how it was built."""
+    """Return what the stand-in noted in a plan of how it was built."""
     return json.loads(content.removeprefix(MAGIC).partition(b"\n")[0])
 
 

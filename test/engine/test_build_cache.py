@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Plans on disk: what names them, when one counts, and what if nothing can be written."""
 
 from __future__ import annotations
@@ -6,21 +20,21 @@ import dataclasses
 import errno
 import json
 import os
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from zeroco_ros.engine.build_options import BuildOptions
 from zeroco_ros.engine.bundle import sha256
 from zeroco_ros.engine.cache import (
+    cache_root,
+    files_hash,
     Ingredients,
     NoPlan,
     PlanCache,
     PlanRecord,
-    cache_root,
-    files_hash,
 )
 from zeroco_ros.engine.verdicts import read_verdict, write_verdict
 from zeroco_ros.errors import ConfigError

@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco build`: from weights or an engine to plans that were checked; TensorRT is a stand-in."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
+from pathlib import Path
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +32,7 @@ from tensorrt_stand_in import Faults, install
 from zeroco_ros.cli import main
 from zeroco_ros.engine.bundle import MANIFEST, read_manifest
 from zeroco_ros.engine.cache import PlanCache
-from zeroco_ros.engine.resolutions import RESOLUTIONS, image_size
+from zeroco_ros.engine.resolutions import image_size, RESOLUTIONS
 from zeroco_ros.engine.tensorrt_backend import EngineRefused, open_tensorrt
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate import exported

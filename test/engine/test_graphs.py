@@ -1,16 +1,30 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What an engine's graphs compute is what PyTorch computes, before anything is exported."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+import dataclasses
 from pathlib import Path
 from typing import Any
 
+from module_backend import in_modules
 import numpy as np
 import pytest
 import torch
-from module_backend import in_modules
 
 from zeroco_ros.engine.backend import NonFiniteOutput
 from zeroco_ros.engine.bundle import Readout
@@ -37,7 +51,7 @@ def pictures(height: int = 48, width: int = 64) -> tuple[np.ndarray, np.ndarray]
 
 
 def both(weights: Path, config: FlowConfig, **options: Any) -> tuple[FlowEstimator, FlowEstimator]:
-    """An estimator on an engine's modules, and PyTorch's."""
+    """Return an estimator on an engine's modules, and PyTorch's."""
     engine = engine_of(in_modules(plan_engine(config, IMAGE, weights=weights, **options)), config)
     return engine.estimator(), FlowEstimator(engine.config, weights=weights, device="cpu")
 

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Half precision is typed in the exported graph, and float32 stays where it has to be."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+import shutil
 from typing import Any
 
 import pytest
@@ -38,7 +52,7 @@ class Types:
         return {self.types[name] for name in node.input if name}
 
     def behind(self, name: str, *passed: str) -> Any:
-        """The node that makes a value, looking through the operators that pass it on."""
+        """Return the node that makes a value, looking through the operators that pass it on."""
         node = self.makers.get(name)
         while node is not None and node.op_type in passed:
             node = self.makers.get(node.input[0])
@@ -99,7 +113,7 @@ def test_volumes_and_read_out_are_float32(graphs: dict[str, Types]):
 
 @pytest.mark.parametrize("name", ["encoder", "matcher", "volume_head"])
 def test_queries_are_scaled_before_the_product(graphs: dict[str, Types], name: str):
-    """TensorRT fuses an attention only then; and half-precision logits stay small."""
+    """Attention is fused by TensorRT only then; and half-precision logits stay small."""
     types = graphs[name]
     moves = ("Transpose", "Cast", "Add", "Reshape", "Identity")
     found = 0

@@ -1,28 +1,42 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The parity gate passes an engine that is right and catches one that is damaged."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import pytest
 from engine_damage import (
     change_one_weight,
     damaged,
     make_one_weight_infinite,
     scale_one_layer,
 )
+import numpy as np
+import pytest
 
 from zeroco_ros.cli import main
 from zeroco_ros.errors import ConfigError, WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.parity import (
-    LIMITS,
     check_engine,
     check_torch,
+    LIMITS,
     limits_of,
     stored_pairs,
 )

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """ONNX Runtime equals PyTorch for every shipped weight file and for CroCo's official sizes."""
 
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
+import re
 
 import pytest
 import torch
@@ -12,9 +26,9 @@ import torch
 from zeroco_ros.cli import main
 from zeroco_ros.croco.config import CrocoConfig
 from zeroco_ros.croco.model import CroCo
-from zeroco_ros.engine.bundle import Readout, read_manifest
+from zeroco_ros.engine.bundle import read_manifest, Readout
 from zeroco_ros.engine.export import export_graph
-from zeroco_ros.engine.graphs import MatcherOutputs, backbone_graphs
+from zeroco_ros.engine.graphs import backbone_graphs, MatcherOutputs
 from zeroco_ros.estimate.parity_verdict import stored_verdicts
 from zeroco_ros.weights import shipped
 
@@ -67,7 +81,8 @@ def test_every_shipped_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
 
 @pytest.mark.parametrize("name", sorted(OFFICIAL))
 def test_official_sizes(name: str):
-    """Random weights, two frames of 32x32 pixels; with ZEROCO_LARGE=1 of every size, whole.
+    """
+    Random weights, two frames of 32x32 pixels; with ZEROCO_LARGE=1 of every size, whole.
 
     Without, widths and heads of CroCo v1 (the tiny network of the other tests is a v2), one block
     of each kind: an export takes a second per block.

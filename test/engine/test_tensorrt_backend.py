@@ -1,4 +1,19 @@
-"""The TensorRT backend from the bundle to the flow, with a stand-in for TensorRT and the GPU.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The TensorRT backend from the bundle to the flow, with a stand-in for TensorRT and the GPU.
 
 See tensorrt_stand_in: this shows that our calls come in the right order and that every failure
 that TensorRT reports is told; not what TensorRT computes.
@@ -7,9 +22,9 @@ that TensorRT reports is told; not what TensorRT computes.
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 import sys
 import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +32,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from tensorrt_stand_in import Faults, StandInDevice, install
+from tensorrt_stand_in import Faults, install, StandInDevice
 
 from zeroco_ros.engine import tensorrt_runner
 from zeroco_ros.engine.backend import NonFiniteOutput
@@ -28,8 +43,8 @@ from zeroco_ros.engine.onnx_backend import OnnxBackend
 from zeroco_ros.engine.tensorrt_backend import (
     EngineRefused,
     NotBuilt,
-    TensorRTBackend,
     open_tensorrt,
+    TensorRTBackend,
 )
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.estimate.config import FlowConfig
@@ -47,7 +62,7 @@ def faults(monkeypatch: pytest.MonkeyPatch) -> Faults:
 
 @pytest.fixture(scope="session")
 def cache(tiny_engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache with the plans of the tiny engine."""
+    """Return a cache with the plans of the tiny engine."""
     folder = tmp_path_factory.mktemp("plans")
     with pytest.MonkeyPatch.context() as patch:
         install(patch)

@@ -1,4 +1,19 @@
-"""Every name of tensorrt that the engine room uses exists in the bindings from 10.3 to 11.x.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Every name of tensorrt that the engine room uses exists in the bindings from 10.3 to 11.x.
 
 The source is read, not run: whatever is annotated `trt.X`, or made by `trt.X(...)`, is an X, and
 every attribute of it must be in the table of X of every version.
@@ -8,9 +23,9 @@ from __future__ import annotations
 
 import ast
 import json
+from pathlib import Path
 import re
 import sys
-from pathlib import Path
 
 import pytest
 

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Devices, precision and what the PyTorch backend returns."""
 
 from __future__ import annotations
@@ -6,12 +20,12 @@ import pytest
 import torch
 
 from zeroco_ros.croco.model import CroCo, Encoding
-from zeroco_ros.engine.layers import Int8Linear, computes_int8
+from zeroco_ros.engine.layers import computes_int8, Int8Linear
 from zeroco_ros.engine.torch_backend import (
-    TorchBackend,
     pair_volumes,
     resolve_device,
     resolve_precision,
+    TorchBackend,
 )
 from zeroco_ros.errors import BackendError, ConfigError
 

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Networks and scenes for the estimator's tests."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
+import sys
 
 import cv2
 import numpy as np
@@ -26,7 +40,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def network(reference: Path) -> Callable[[str], CroCo]:
-    """The networks behind the reference arrays, by stem: network("croco_v2_tiny")."""
+    """Return what loads the networks behind the reference arrays, by stem as "croco_v2_tiny"."""
     loaded: dict[str, CroCo] = {}
 
     def load(stem: str) -> CroCo:
@@ -38,7 +52,8 @@ def network(reference: Path) -> Callable[[str], CroCo]:
 
 
 class PatchBackend:
-    """A network that compares patches by their pixels: exact wherever patches repeat exactly.
+    """
+    A network that compares patches by their pixels: exact wherever patches repeat exactly.
 
     It makes what surrounds a network testable without one: a shift by whole tokens has to come out
     to the pixel. `encoded` counts the images it has seen, `matched` the pairs.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A flow head inside the estimator."""
 
 from __future__ import annotations
@@ -30,7 +44,11 @@ TINY = {
 
 @pytest.fixture(scope="module")
 def head_file(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A head that was never trained and adds nothing: its flow is the coarse one, smoothed."""
+    """
+    Return a head that was never trained and adds nothing.
+
+    Its flow is the coarse one, smoothed.
+    """
     torch.manual_seed(0)
     head = build_head("recurrent", TINY)
     assert isinstance(head, RecurrentHead)
@@ -46,7 +64,7 @@ def head_file(tmp_path_factory: pytest.TempPathFactory) -> str:
 def view(
     scene: np.ndarray, y: int = 0, x: int = 0, size: tuple[int, int] = (192, 256)
 ) -> np.ndarray:
-    """A window of the scene; one further left shows everything further right."""
+    """Return a window of the scene; one further left shows everything further right."""
     top, left = 96 + y, 96 + x
     return np.ascontiguousarray(scene[top : top + size[0], left : left + size[1]])
 

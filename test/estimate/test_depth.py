@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth of a stream with given poses: right where it is said, and honest where it cannot be."""
 
 from __future__ import annotations
@@ -16,7 +30,7 @@ from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.estimate.results import DepthResult
 from zeroco_ros.geometry.camera import Camera
-from zeroco_ros.training.sequences import WorldFrame, world_sequence
+from zeroco_ros.training.sequences import world_sequence, WorldFrame
 
 SIZE = (120, 160)
 
@@ -37,14 +51,14 @@ def run(stream: DepthStream, frames: tuple[WorldFrame, ...]) -> list[DepthResult
 
 
 def elsewhere(frames: tuple[WorldFrame, ...]) -> tuple[WorldFrame, ...]:
-    """The same frames, taken where nothing of the others is seen."""
+    """Return the same frames, taken where nothing of the others is seen."""
     away = np.eye(4)
     away[:3, 3] = 100.0
     return tuple(dataclasses.replace(frame, c2w=away @ frame.c2w) for frame in frames)
 
 
 def relative_error(result: DepthResult, frame: WorldFrame) -> tuple[float, float]:
-    """AbsRel and coverage."""
+    """Return AbsRel and coverage."""
     known = np.isfinite(result.depth)
     error = np.abs(result.depth - frame.depth)[known] / frame.depth[known]
     return float(error.mean()) if known.any() else np.nan, float(known.mean())

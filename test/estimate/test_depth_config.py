@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Options of depth: ranges are refused with the range, presets are named."""
 
 from __future__ import annotations
@@ -9,7 +23,7 @@ import pytest
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.config import FlowConfig, preset
-from zeroco_ros.estimate.depth_config import DEPTH_PRESETS, DepthConfig, depth_preset
+from zeroco_ros.estimate.depth_config import depth_preset, DEPTH_PRESETS, DepthConfig
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The depth head beside geometry, with a stand-in that knows the shape but not the scale."""
 
 from __future__ import annotations
@@ -17,7 +31,7 @@ from zeroco_ros.estimate.keyframe import Keyframe, Match
 from zeroco_ros.estimate.learned_depth import RelativeDepth
 from zeroco_ros.estimate.posed_view import DepthMap, unknown_depth
 from zeroco_ros.geometry.camera import Camera
-from zeroco_ros.training.sequences import WorldFrame, world_sequence
+from zeroco_ros.training.sequences import world_sequence, WorldFrame
 
 SIZE = (120, 160)
 NOISE = 0.1
@@ -43,7 +57,11 @@ class TrueShape:
 
 
 def case(known: np.ndarray) -> tuple[TrueShape, Any, Match, WorldFrame, DepthMap]:
-    """A frame, its match, and geometric depth that is 20 % off nowhere and known on a mask."""
+    """
+    Return a frame, its match.
+
+    And geometric depth that is 20 % off nowhere and known on a mask.
+    """
     flow, frame = TrueFlow(walk()), walk()[2]
     target, source = flow.encode(frame.image), flow.encode(walk()[1].image)
     key = Keyframe(0, source, walk()[1].c2w, 0, True, None, np.zeros((6, 6)))
@@ -74,7 +92,7 @@ def test_learned_depth_takes_its_scale_from_geometry_and_fusion_takes_the_better
 def test_without_any_geometry_nothing_is_made_up() -> None:
     head, target, match, frame, _ = case(np.ones(SIZE, bool))
     blank = unknown_depth(SIZE)
-    found = learned_depth(head, "fused", target, match, frame.c2w, frame.K, blank, 0.5)  # type: ignore[arg-type]
+    found = learned_depth(head, "fused", target, match, frame.c2w, frame.K, blank, 0.5)
     assert np.isnan(found.depth).all()
 
 

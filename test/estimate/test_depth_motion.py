@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth of a stream without given poses, or with some: one scale, honest states, no inventions."""
 
 from __future__ import annotations
@@ -14,7 +28,7 @@ from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.results import DepthResult
 from zeroco_ros.geometry.camera import Camera
 from zeroco_ros.geometry.transforms import inverse, rotation_angle
-from zeroco_ros.training.sequences import WorldFrame, world_sequence
+from zeroco_ros.training.sequences import world_sequence, WorldFrame
 
 SIZE = (120, 160)
 

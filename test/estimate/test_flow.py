@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The estimator around the network: geometry, sizes, streaming, input it must survive."""
 
 from __future__ import annotations
@@ -12,7 +26,7 @@ import torch
 from zeroco_ros.croco.model import Encoding
 from zeroco_ros.engine.backend import NonFiniteOutput
 from zeroco_ros.errors import ConfigError, ImageError, WeightsError
-from zeroco_ros.estimate.config import PRESETS, FlowConfig
+from zeroco_ros.estimate.config import FlowConfig, PRESETS
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.estimate.results import FlowResult
 
@@ -26,7 +40,7 @@ def estimator(backend: Any, config: FlowConfig = PLAIN, **changes: Any) -> FlowE
 
 
 def check(result: FlowResult, size: tuple[int, int]) -> None:
-    """What every result owes, whatever was put in."""
+    """Check what every result owes, whatever was put in."""
     assert result.flow.shape == (*size, 2) and result.flow.dtype == np.float32
     assert result.confidence.shape == size and result.confidence.dtype == np.float32
     assert result.occluded.shape == size and result.occluded.dtype == np.bool_

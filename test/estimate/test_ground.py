@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The height over the ground: found where there is ground, left open where there is none."""
 
 from __future__ import annotations
@@ -21,7 +35,7 @@ K = np.array([[125.0, 0, 79.5], [0, 125.0, 59.5], [0, 0, 1]])
 
 
 def road(height: float, tilt: float, roll: float, noise: float) -> DepthMap:
-    """An endless plane below a camera that looks down by `tilt` and leans by `roll`, degrees."""
+    """Return an endless plane below a camera tilted down and rolled, in degrees."""
     R = so3_exp(np.radians([tilt, 0, 0])) @ so3_exp(np.radians([0, 0, roll]))
     down = (pixel_rays(K, SIZE) @ R.T)[..., 1]
     with np.errstate(divide="ignore"):

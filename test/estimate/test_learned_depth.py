@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The depth head beside a running backbone: sizes, scale, intrinsics, given motion, refusals."""
 
 from __future__ import annotations
@@ -12,7 +26,7 @@ import torch
 from zeroco_ros.errors import ConfigError, WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.flow import FlowEstimator
-from zeroco_ros.estimate.learned_depth import LearnedDepth, in_model, seen_motion
+from zeroco_ros.estimate.learned_depth import in_model, LearnedDepth, seen_motion
 from zeroco_ros.estimate.results import FlowResult
 from zeroco_ros.geometry.transforms import relative
 from zeroco_ros.heads.checkpoint import build_head, save_head
@@ -35,7 +49,7 @@ SIZE = (120, 168)
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A head that was never trained: half the logarithm of what was triangulated."""
+    """Return a head that was never trained: half the logarithm of what was triangulated."""
     torch.manual_seed(0)
     path = tmp_path_factory.mktemp("depth") / "head.safetensors"
     save_head(path, build_head("depth", TINY), {"sigma_factor": 2.0})

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The pose of a frame from flow against known depth: right, and no more certain than it is."""
 
 from __future__ import annotations
@@ -7,13 +21,13 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from true_flow import TrueFlow, true_flow
+from true_flow import true_flow, TrueFlow
 
 from zeroco_ros.estimate.motion import landmarks, locate
 from zeroco_ros.estimate.posed_view import DepthMap
 from zeroco_ros.estimate.results import FlowResult
 from zeroco_ros.geometry.transforms import inverse, rotation_angle, se3_exp
-from zeroco_ros.training.sequences import WorldFrame, world_sequence
+from zeroco_ros.training.sequences import world_sequence, WorldFrame
 
 SIZE = (120, 160)
 STEP = 4
@@ -90,7 +104,7 @@ def test_unknown_depth_still_constrains_like_an_epipolar_line() -> None:
     assert np.degrees(np.arccos(min(1.0, cosine))) < 3
     sure = locate(
         key.K,
-        [landmarks(flow_between(frame, key), true, key.c2w, key.K, STEP)],  # type: ignore[list-item]
+        [landmarks(flow_between(frame, key), true, key.c2w, key.K, STEP)],
         [key.c2w],
     )
     assert sure is not None

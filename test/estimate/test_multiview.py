@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth of one frame from several posed views, on the procedural world with exact depth."""
 
 from __future__ import annotations
@@ -12,14 +26,14 @@ from true_flow import true_flow
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.multiview import (
+    depth_from_views,
     InverseDepthPrior,
     MultiviewConfig,
-    depth_from_views,
     warp_prior,
 )
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView
 from zeroco_ros.estimate.results import FlowResult
-from zeroco_ros.training.sequences import WorldFrame, world_sequence
+from zeroco_ros.training.sequences import world_sequence, WorldFrame
 
 SIZE = (144, 192)
 FRAMES, REFERENCE, OTHERS = 6, 5, (4, 3, 2, 1)
@@ -35,7 +49,7 @@ def gray(frame: WorldFrame) -> np.ndarray:
 
 
 def flow_of(target: WorldFrame, source: WorldFrame, noise: float, seed: int) -> FlowResult:
-    """True flow with smooth errors of `noise` pixels, as a network makes them."""
+    """Return the true flow with smooth errors of `noise` pixels, as a network makes them."""
     flow, seen = true_flow(target, source)
     if target.moving.any():
         flow, seen = with_mover(target, source, seed, flow, seen)
@@ -50,7 +64,7 @@ def flow_of(target: WorldFrame, source: WorldFrame, noise: float, seed: int) -> 
 def with_mover(
     target: WorldFrame, source: WorldFrame, number: int, flow: np.ndarray, seen: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The flow where the crate of "moving" is: it slides 1.2 m along the world's y on its way."""
+    """Give flow where the crate of "moving" is: it slides 1.2 m along the world's y on its way."""
     here = np.eye(4)
     here[1, 3] = -1.2 * (number - REFERENCE) / (FRAMES - 1)
     carried = replace(source, c2w=here @ source.c2w)

@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Opening a network: the backend asked for or the best one, and why."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 import re
 import shutil
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -19,7 +33,7 @@ from zeroco_ros.errors import BackendError, ConfigError, WeightsError
 from zeroco_ros.estimate import network
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.engine_checks import EngineRefusedError
-from zeroco_ros.estimate.network import NetworkOptions, RunningFlow, open_flow, open_with
+from zeroco_ros.estimate.network import NetworkOptions, open_flow, open_with, RunningFlow
 
 CONFIG = FlowConfig(max_side=64, refine="none")
 UNUSED = "the engine is not used"
@@ -27,7 +41,7 @@ UNUSED = "the engine is not used"
 
 @pytest.fixture
 def engine(tiny_engine: Path) -> Path:
-    """The tiny backbone without a head, for images of 64x48."""
+    """Return the tiny backbone without a head, for images of 64x48."""
     return tiny_engine
 
 

@@ -1,11 +1,27 @@
-"""`backend: auto` with TensorRT, by the stand-in of test/engine/tensorrt_stand_in.py: the choice,
-the cache and the fallbacks are ours; nothing here says what TensorRT does.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+`backend: auto` with TensorRT, by the stand-in of test/engine/tensorrt_stand_in.py.
+
+The choice, the cache and the fallbacks are ours; nothing here says what TensorRT does.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+import sys
 from typing import Any
 
 import pytest
@@ -15,20 +31,20 @@ import tensorrt_stand_in
 
 from zeroco_ros.errors import BackendError
 from zeroco_ros.estimate.config import FlowConfig
-from zeroco_ros.estimate.network import NetworkOptions, RunningFlow, open_flow
+from zeroco_ros.estimate.network import NetworkOptions, open_flow, RunningFlow
 
 CONFIG = FlowConfig(max_side=64, refine="none")
 
 
 @pytest.fixture
 def engine(tiny_engine: Path) -> Path:
-    """The tiny backbone without a head, for images of 64x48."""
+    """Return the tiny backbone without a head, for images of 64x48."""
     return tiny_engine
 
 
 @pytest.fixture
 def faults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    """A machine with the stand-in for TensorRT and GPU, and an empty cache."""
+    """Return a machine with the stand-in for TensorRT and GPU, and an empty cache."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tensorrt_stand_in.install(monkeypatch)
 

@@ -1,4 +1,19 @@
-"""The paper's numbers: what the authors' released code computes, array by array.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The paper's numbers: what the authors' released code computes, array by array.
 
 `img2` is the target and `img1` the source. Flow holds to 0.1 px everywhere, the zoom-in, whose
 choice per pixel is discontinuous, on 97 % of the pixels.
@@ -6,8 +21,8 @@ choice per pixel is discontinuous, on 97 % of the pixels.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -58,7 +73,8 @@ def flow224(result: FlowResult) -> np.ndarray:
 
 
 def assert_tokens(ours: np.ndarray, theirs: np.ndarray, beta: str = "1") -> None:
-    """0.1 px of the network's input: 0.1 / 16 tokens.
+    """
+    0.1 px of the network's input: 0.1 / 16 tokens.
 
     At beta 1e-4 a token whose two best logits tie to 1e-4 may differ by 1 px: the softmax turns
     their last digits, which depend on the processor, into 1 % of the distance between them.

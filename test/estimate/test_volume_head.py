@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Heads on the backbone's volume inside the estimator."""
 
 from __future__ import annotations
@@ -43,7 +57,7 @@ def config_of(file: str, **changes: Any) -> FlowConfig:
 
 
 def view(scene: np.ndarray, size: tuple[int, int], x: int = 0) -> np.ndarray:
-    """A window of the scene; one further left shows everything further right."""
+    """Return a window of the scene; one further left shows everything further right."""
     return np.ascontiguousarray(scene[96 : 96 + size[0], 96 + x : 96 + x + size[1]])
 
 

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A stand-in for the flow estimator that knows the truth, so that the rest is testable."""
 
 from __future__ import annotations
@@ -16,7 +30,8 @@ AGREE = 0.03  # relative difference of depths up to which a point counts as seen
 
 
 class TrueFlow:
-    """Flow of the procedural world from its depths and poses, with noise of `noise` pixels.
+    """
+    Flow of the procedural world from its depths and poses, with noise of `noise` pixels.
 
     It has of FlowEstimator what a depth stream calls: encode, match, config. Frames are told apart
     by their pixels. Occlusion is true; confidence is 0.97 where seen, else 0.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Ground truth out of a bag, and which topics it is taken from."""
 
 from __future__ import annotations
@@ -27,7 +41,7 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def without(bag: Path, topic: str, path: Path) -> Path:
-    """A copy of a bag that lacks a topic."""
+    """Return a copy of a bag that lacks a topic."""
     with BagReader(bag) as reader, BagWriter(path) as writer:
         for message in reader.messages([name for name in reader.topics if name != topic]):
             writer.write(message.topic, message.type, message.stamp_ns, message.data)
@@ -77,7 +91,8 @@ def test_the_recorded_truth_is_preferred_and_passed_on(bag: Path) -> None:
 
 
 def test_depth_and_poses_give_the_same_flow(bag: Path, tmp_path: Path) -> None:
-    """Two ways to one truth: the renderer's, and geometry from what a depth camera would record.
+    """
+    Two ways to one truth: the renderer's, and geometry from what a depth camera would record.
 
     Depth is rounded to millimeters, and the gallery's two moving boxes are not static.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,7 +23,7 @@ import pytest
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.config import PRESETS
 from zeroco_ros.evaluation import classical
-from zeroco_ros.evaluation.methods import NAMES, OURS, configuration, make_method
+from zeroco_ros.evaluation.methods import configuration, make_method, NAMES, OURS
 from zeroco_ros.evaluation.protocols import homography_flow
 
 TURN = np.array([[0.9, 0.35, -20.0], [-0.3, 0.95, 40.0], [1e-4, 2e-4, 1.0]])

@@ -1,19 +1,33 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The page on confidence, and its picture."""
 
 from __future__ import annotations
 
 import builtins
-import json
 from collections.abc import Sequence
+import json
 
 import numpy as np
 import pytest
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.evaluation.confidence import ALL, as_json, as_markdown, as_text, pooled
-from zeroco_ros.evaluation.evaluate import SetResult, evaluate
+from zeroco_ros.evaluation.evaluate import evaluate, SetResult
 from zeroco_ros.evaluation.flow_set import FlowSet
-from zeroco_ros.evaluation.methods import Estimate, Method, make_method
+from zeroco_ros.evaluation.methods import Estimate, make_method, Method
 from zeroco_ros.evaluation.plots import reliability_picture
 from zeroco_ros.evaluation.protocols import FlowPair
 

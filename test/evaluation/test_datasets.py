@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -52,7 +66,7 @@ def test_ground_truth_warps_the_source_onto_the_target(name: str, shared_data: P
 
 @pytest.fixture
 def own_data(tmp_path: Path) -> Path:
-    """A user's folder: two pairs, one of them with a mask."""
+    """Return a user's folder: two pairs, one of them with a mask."""
     random = np.random.default_rng(0)
     for name in ("a", "b"):
         image = random.integers(0, 256, (20, 30, 3), dtype=np.uint8)

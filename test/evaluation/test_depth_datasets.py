@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The public depth data sets, as small files in their real layouts and formats."""
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
+import struct
 
 import cv2
 import numpy as np
@@ -11,7 +25,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from zeroco_ros.errors import ConfigError, ImageError
-from zeroco_ros.evaluation.datasets import DEPTH_DATASETS, FLOW_DATASETS, find_sequences
+from zeroco_ros.evaluation.datasets import DEPTH_DATASETS, find_sequences, FLOW_DATASETS
 from zeroco_ros.geometry.transforms import inverse, transform
 from zeroco_ros.media.images import write_image
 from zeroco_ros.sequence.pose_files import write_tum

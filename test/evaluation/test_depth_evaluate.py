@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Streaming evaluation: what goes in, what is scored, what is averaged."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,15 +27,15 @@ import pytest
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.network import NetworkOptions
 from zeroco_ros.evaluation.classical_depth import TwoViewDepth
-from zeroco_ros.evaluation.depth_evaluate import SILENT, evaluate_depth, summarize
-from zeroco_ros.evaluation.depth_methods import NAMES, StreamSource, depth_methods
+from zeroco_ros.evaluation.depth_evaluate import evaluate_depth, SILENT, summarize
+from zeroco_ros.evaluation.depth_methods import depth_methods, NAMES, StreamSource
 from zeroco_ros.evaluation.depth_metrics import score_frame
 from zeroco_ros.evaluation.depth_report import as_json, as_markdown, as_text
 from zeroco_ros.evaluation.depth_source import DepthAnswer, DepthMethod
 from zeroco_ros.evaluation.sequences import PosedFrame, PosedSequence
 from zeroco_ros.evaluation.shared_flow import MATCHES, SharedFlow
 from zeroco_ros.geometry.camera import Camera
-from zeroco_ros.training.sequences import WorldFrame, world_sequence
+from zeroco_ros.training.sequences import world_sequence, WorldFrame
 
 SIZE = (96, 128)
 COUNT = 8
@@ -183,7 +197,7 @@ def test_shared_work_is_done_once_and_paid_by_all() -> None:
         calls.append("match")
         return SimpleNamespace()
 
-    shared = SharedFlow(SimpleNamespace(encode=encode, match=match, config="c"))  # type: ignore[arg-type]
+    shared = SharedFlow(SimpleNamespace(encode=encode, match=match, config="c"))
     images = [np.full((2, 2), k, np.uint8) for k in range(2)]
     first, second = (shared.encode(image) for image in images)
     assert shared.take_credit() == (0, 0)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pairs for the depth head: which are chosen, and that every method is scored on the same."""
 
 from __future__ import annotations
@@ -11,16 +25,16 @@ import pytest
 from zeroco_ros.estimate.learned_depth import RelativeDepth
 from zeroco_ros.estimate.results import FlowResult
 from zeroco_ros.evaluation.depth_pairs import (
-    METHODS,
-    PARALLAX,
     as_markdown,
     evaluate_pairs,
+    METHODS,
     pairs_of,
+    PARALLAX,
 )
 from zeroco_ros.evaluation.sequences import PosedFrame, PosedSequence
 from zeroco_ros.geometry.camera import Camera
 from zeroco_ros.geometry.transforms import relative
-from zeroco_ros.training.sequences import WorldFrame, world_sequence
+from zeroco_ros.training.sequences import world_sequence, WorldFrame
 
 SIZE = (96, 128)
 

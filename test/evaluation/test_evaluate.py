@@ -1,7 +1,21 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 from __future__ import annotations
 
-import json
 from dataclasses import replace
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +27,13 @@ from zeroco_ros.evaluation.cost import Cost
 from zeroco_ros.evaluation.datasets import find_sets
 from zeroco_ros.evaluation.evaluate import evaluate
 from zeroco_ros.evaluation.flow_set import FlowSet
-from zeroco_ros.evaluation.methods import Estimate, Method, make_method
+from zeroco_ros.evaluation.methods import Estimate, make_method, Method
 from zeroco_ros.evaluation.protocols import FlowPair
 from zeroco_ros.evaluation.report import as_json, as_markdown, as_text
 
 
 def _smooth(seed: int, height: int, width: int) -> np.ndarray:
-    """A smooth random picture, that gradients can follow."""
+    """Return a smooth random picture, that gradients can follow."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width]
     waves = sum(

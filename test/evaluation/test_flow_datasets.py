@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The public flow data sets, as small files in their real layouts and formats."""
 
 from __future__ import annotations
@@ -10,7 +24,7 @@ import pytest
 
 from zeroco_ros.demo.synthetic import write_synthetic_bag
 from zeroco_ros.errors import BagError, ConfigError, ImageError
-from zeroco_ros.evaluation.datasets import FLOW_DATASETS, find_sets
+from zeroco_ros.evaluation.datasets import find_sets, FLOW_DATASETS
 from zeroco_ros.evaluation.flow_middlebury import stereo_sets
 from zeroco_ros.evaluation.protocols import FlowPair
 from zeroco_ros.media.flow_files import write_flo, write_kitti_flow
@@ -22,7 +36,7 @@ HEIGHT, WIDTH, SHIFT = 20, 32, 3
 
 @pytest.fixture(scope="module")
 def images() -> tuple[np.ndarray, np.ndarray]:
-    """A picture, and the one to which everything has moved SHIFT pixels to the right."""
+    """Return a picture, and the one to which everything has moved SHIFT pixels to the right."""
     first = np.random.default_rng(0).integers(0, 256, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     return first, np.roll(first, SHIFT, axis=1)
 

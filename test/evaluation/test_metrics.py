@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,7 +26,7 @@ from zeroco_ros.evaluation.metrics import (
 
 
 def _wrong_by(errors: list[float], truth: float = 10.0) -> tuple[np.ndarray, np.ndarray]:
-    """An estimate (1, N, 2) with the given errors, and its truth."""
+    """Return an estimate (1, N, 2) with the given errors, and its truth."""
     flow = np.full((1, len(errors), 2), 0.0)
     flow[..., 0] = truth
     estimate = flow.copy()

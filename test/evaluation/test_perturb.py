@@ -1,14 +1,28 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
 from zeroco_ros.evaluation.perturb import (
-    PERTURBATIONS,
     expose,
     jpeg,
     motion_blur,
     noise,
+    PERTURBATIONS,
     rescale,
     rotate,
 )
@@ -26,7 +40,7 @@ def _smooth(height: int, width: int) -> np.ndarray:
 
 @pytest.fixture
 def pair() -> FlowPair:
-    """A smooth picture moved by (4, -3); the left eighth is not scored."""
+    """Return a smooth picture moved by (4, -3); the left eighth is not scored."""
     whole = _smooth(HEIGHT + 20, WIDTH + 20)
     target, source = whole[10:-10, 10:-10], whole[13:-7, 6:-14]
     flow = np.tile(np.float32([4, -3]), (HEIGHT, WIDTH, 1))

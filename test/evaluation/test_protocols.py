@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -18,7 +32,7 @@ Golden = Callable[[str], dict[str, np.ndarray]]
 
 @pytest.fixture(scope="module")
 def pairs(golden: Golden) -> dict[str, FlowPair]:
-    """The reference's two HPatches pairs at original size and at 240."""
+    """Return the reference's two HPatches pairs at original size and at 240."""
     images, protocol = golden("images"), golden("eval_protocol")
     first, second, third = images["img1_u8"], images["img2_u8"], protocol["img3_u8"]
     made = {}

@@ -1,21 +1,35 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The released evaluation's own numbers (AEPE, PCK) from its tiny networks, protocol to metric."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from zeroco_ros.croco.checkpoint import LoadedCroco, load_croco
+from zeroco_ros.croco.checkpoint import load_croco, LoadedCroco
 from zeroco_ros.estimate.config import FlowConfig, preset
 from zeroco_ros.estimate.flow import FlowEstimator
-from zeroco_ros.evaluation.metrics import SetScore, score_pair, score_set
+from zeroco_ros.evaluation.metrics import score_pair, score_set, SetScore
 from zeroco_ros.evaluation.protocols import FlowPair, hpatches_pair, sparse_flow
 
 Golden = Callable[[str], dict[str, np.ndarray]]
@@ -36,7 +50,7 @@ MAST3R = [f"mast3r_tiny_nohead_160_{mode}" for mode in CORRELATION]
 
 @pytest.fixture(scope="module")
 def pairs(golden: Golden) -> dict[str, list[FlowPair]]:
-    """The pairs of each protocol; ETH3D's are images 2 and 1 with points."""
+    """Return the pairs of each protocol; ETH3D's are images 2 and 1 with points."""
     images, protocol = golden("images"), golden("eval_protocol")
     first, second, third = images["img1_u8"], images["img2_u8"], protocol["img3_u8"]
     made = {

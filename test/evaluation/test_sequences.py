@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Posed sequences in the formats that they come in, and the shared ones."""
 
 from __future__ import annotations
@@ -15,16 +29,16 @@ from zeroco_ros.errors import BagError, ConfigError, ImageError
 from zeroco_ros.evaluation.datasets import find_sequences
 from zeroco_ros.evaluation.sequence_kitti import odometry_sequence
 from zeroco_ros.evaluation.sequences import (
+    measured_depth,
     PosedFrame,
     PosedSequence,
-    measured_depth,
     rectified_depth,
     resampled_depth,
     shorter,
 )
 from zeroco_ros.geometry.camera import Camera
 from zeroco_ros.media.images import write_image
-from zeroco_ros.training.sequences import WorldFrame, world_sequence
+from zeroco_ros.training.sequences import world_sequence, WorldFrame
 
 SIZE = (48, 64)
 SHARED = {  # frames, size, with depth

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Faults are provoked on a real node over real topics; see `stage`."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+import sys
 
 import pytest
 
@@ -18,13 +32,13 @@ ros_harness.isolate()
 
 @pytest.fixture(scope="session")
 def weights(tiny_weights: Path) -> str:
-    """A tiny model file, as a node's parameter."""
+    """Return a tiny model file, as a node's parameter."""
     return str(tiny_weights)
 
 
 @pytest.fixture
 def probe() -> Iterator[ros_harness.Probe]:
-    """A node in this process for publishing, collecting and calling services."""
+    """Yield a node in this process for publishing, collecting and calling services."""
     node = ros_harness.Probe()
     yield node
     node.close()

@@ -1,5 +1,21 @@
-"""A node that runs, as a real process, with stand-ins for what cannot be provoked here: a GPU that
-runs out of memory or is lost, TensorRT, libraries that are missing.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A node that runs, as a real process, with stand-ins for what cannot be provoked here.
+
+A GPU that runs out of memory or is lost, TensorRT, libraries that are missing.
 
     FAULTY_NODE=flow_node FAULTS=faults.json python3 -m faulty_node --ros-args ...
 
@@ -17,8 +33,8 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import sys
 from pathlib import Path
+import sys
 from typing import Any
 
 FAULTS = Path(os.environ.get("FAULTS", "faults.json"))
@@ -27,7 +43,7 @@ LOST = "CUDA error: an illegal memory access was encountered (a stand-in)"
 
 
 def told() -> dict[str, Any]:
-    """What the test wants to go wrong now."""
+    """Return what the test wants to go wrong now."""
     found: dict[str, Any] = json.loads(FAULTS.read_text())
     return found
 

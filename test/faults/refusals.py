@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a node does when it is asked to configure and cannot."""
 
 from __future__ import annotations
@@ -9,7 +23,8 @@ import node_scenes as scenes
 
 
 def refusal(idle: SimpleNamespace, **values: Any) -> str:
-    """Set parameters, try to configure: must fail, leave the node as it was and say why.
+    """
+    Set parameters, try to configure: must fail, leave the node as it was and say why.
 
     Returns the one line that the node logged, which diagnostics must show too.
     """

@@ -1,16 +1,30 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Engines and model files that are not what they should be, made from good ones."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
+import shutil
 
 import numpy as np
 
 
 def damaged(kind: str, engine: Path, folder: Path) -> Path:
-    """A copy of an engine that must not be run, or none at all."""
+    """Return a copy of an engine that must not be run, or none at all."""
     copy = folder / "engine"
     if kind == "missing":
         return copy
@@ -27,7 +41,7 @@ def damaged(kind: str, engine: Path, folder: Path) -> Path:
 
 
 def scaled(engine: Path, folder: Path, factor: float) -> Path:
-    """A copy with one layer multiplied, and a manifest that agrees."""
+    """Return a copy with one layer multiplied, and a manifest that agrees."""
     import onnx
     from onnx import numpy_helper
 
@@ -47,7 +61,7 @@ def scaled(engine: Path, folder: Path, factor: float) -> Path:
 
 
 def changed_weights(weights: str, path: Path, factor: float = 1.0) -> str:
-    """The same network in another file, the decoder's queries multiplied."""
+    """Return the same network in another file, the decoder's queries multiplied."""
     import torch
 
     from zeroco_ros.croco.checkpoint import load_croco, save_croco
@@ -62,7 +76,7 @@ def changed_weights(weights: str, path: Path, factor: float = 1.0) -> str:
 
 
 def large_weights(path: Path) -> str:
-    """A random network of about 50 MB."""
+    """Return a random network of about 50 MB."""
     import torch
 
     from zeroco_ros.croco.checkpoint import save_croco

@@ -1,4 +1,19 @@
-"""A running node with a camera, an audience and its diagnostics, for tests to hurt.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A running node with a camera, an audience and its diagnostics, for tests to hurt.
 
 The node subscribes reliably (see `node_scenes.lossless`) and frames are sent one by one, each when
 the node is done with the one before: what it then did or did not do is exact.
@@ -8,11 +23,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from diagnostic_msgs.msg import DiagnosticArray
 import node_process
 import node_scenes as scenes
 import numpy as np
 import ros_harness
-from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 CAMERA, INFO = "/cam/image", "/cam/camera_info"
@@ -24,7 +39,8 @@ ORDINARY += ("keyframes", "restarts", "without_result", "camera_changes")
 
 
 class Stage:
-    """One node process, kept for many tests; `open` and `close` bracket each of them.
+    """
+    One node process, kept for many tests; `open` and `close` bracket each of them.
 
     compressed: its camera sends CompressedImage.
     """
@@ -49,7 +65,7 @@ class Stage:
         self._log_start = 0
 
     def open(self) -> None:
-        """An audience arrives: the node subscribes, with empty buffers."""
+        """Let an audience arrive: the node subscribes, with empty buffers."""
         self.results = self.probe.collect(Image, self.subject.output)
         scenes.connect(self.probe, self.node, self.camera)
         scenes.wait_status(self.probe, self.diagnostics, state="active")
@@ -63,7 +79,7 @@ class Stage:
         self.sent = 0
 
     def close(self) -> None:
-        """The audience leaves: the node unsubscribes and forgets its frames."""
+        """Let the audience leave: the node unsubscribes and forgets its frames."""
         self.results.destroy()
         self.probe.wait_until(
             lambda: self.camera.get_subscription_count() == 0, "the node to unsubscribe"
@@ -72,7 +88,7 @@ class Stage:
         assert "Traceback" not in self.log
 
     def counters(self) -> dict[str, int]:
-        """The newest diagnostics' counters, since the node started."""
+        """Return the newest diagnostics' counters, since the node started."""
         now = scenes.status(self.diagnostics)
         return {name: int(now[name]) for name in self.subject.counters}
 
@@ -86,12 +102,12 @@ class Stage:
 
     @property
     def last_error(self) -> str:
-        """The newest diagnostics' last error."""
+        """Return the newest diagnostics' last error."""
         return scenes.status(self.diagnostics)["last error"]
 
     @property
     def log(self) -> str:
-        """What the node printed since `open`."""
+        """Return what the node printed since `open`."""
         return self.node.log[self._log_start :]
 
     @property
@@ -132,7 +148,7 @@ class Stage:
 
 
 def frame(milliseconds: float, pixels: np.ndarray | None = None, frame_id: str = "cam") -> Any:
-    """An image message stamped BASE + milliseconds, rgb8 unless `pixels` are gray."""
+    """Return an image message stamped BASE + milliseconds, rgb8 unless `pixels` are gray."""
     pixels = scenes.view(int(milliseconds / 50) % 20) if pixels is None else pixels
     encoding = "rgb8" if pixels.ndim == 3 else "mono8"
     return scenes.image(pixels, BASE + round(milliseconds * MS), frame_id, encoding)

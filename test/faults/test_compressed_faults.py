@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """FAULTS rows 7, 9 and 10 for compressed images, whose size and soundness show late."""
 
 from __future__ import annotations
@@ -17,7 +31,11 @@ from stage import BASE, CAMERA, MS, Stage
 
 @pytest.fixture(scope="module", params=scenes.SUBJECTS.values(), ids=scenes.SUBJECTS)
 def running_stage(request: pytest.FixtureRequest, weights: str) -> Iterator[Stage]:
-    """The node with a camera that compresses; it must leave with exit code 0 after all of it."""
+    """
+    Yield the node with a camera that compresses.
+
+    It must leave with exit code 0 after all of it.
+    """
     probe = ros_harness.Probe("compressed")
     values = {"diagnostics_period": 0.05, "image_transport": "compressed"}
     with scenes.running(request.param, weights, {"image": CAMERA}, **values) as node:
@@ -29,14 +47,14 @@ def running_stage(request: pytest.FixtureRequest, weights: str) -> Iterator[Stag
 
 @pytest.fixture
 def stage(running_stage: Stage) -> Iterator[Stage]:
-    """The node with an audience and nothing in its buffers."""
+    """Yield the node with an audience and nothing in its buffers."""
     running_stage.open()
     yield running_stage
     running_stage.close()
 
 
 def packed(milliseconds: float, pixels: np.ndarray | None = None) -> CompressedImage:
-    """A PNG file as a message."""
+    """Return a PNG file as a message."""
     pixels = scenes.view(int(milliseconds / 50) % 20) if pixels is None else pixels
     data = cv2.imencode(".png", pixels, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
     return stamped(milliseconds, data)
@@ -48,7 +66,7 @@ def stamped(milliseconds: float, data: bytes) -> CompressedImage:
 
 
 def large(height: int, width: int) -> np.ndarray:
-    """A gray image that packs well."""
+    """Return a gray image that packs well."""
     return np.kron(
         np.arange(48, dtype=np.uint8).reshape(6, 8) * 5,
         np.ones((height // 6, width // 8), np.uint8),

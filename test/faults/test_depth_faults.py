@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """FAULTS rows 12, 13, 29 and 31: what depth_node does without calibration, poses or parallax."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +28,7 @@ import pytest
 import ros_harness
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
-from depth_scenes import DepthStage, depth_stage, world
+from depth_scenes import depth_stage, DepthStage, world
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import RegionOfInterest
 from stage import CAMERA
@@ -24,7 +38,11 @@ ROOM = (160, 120)
 
 @pytest.fixture(scope="module")
 def room() -> Iterator[DepthStage]:
-    """A node with estimated poses and shipped weights, in the rooms of the procedural world."""
+    """
+    Yield a node with estimated poses and shipped weights.
+
+    In the rooms of the procedural world.
+    """
     with depth_stage("default", ("depth", "depth_sigma"), input_timeout=0.5) as stage:
         yield stage
 
@@ -49,7 +67,7 @@ class Images:
 
 @pytest.fixture
 def images(room: DepthStage) -> Images:
-    """A stream that starts anew."""
+    """Return a stream that starts anew."""
     return Images(room)
 
 

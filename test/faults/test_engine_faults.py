@@ -1,12 +1,29 @@
-"""FAULTS rows 7, 14 and 19-25 of the network: engines, results that are not finite, memory, a GPU
-that is lost. Real files, real limits of memory; stand-ins (`faulty_node`) for TensorRT and GPU.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+FAULTS rows 7, 14 and 19-25 of the network.
+
+engines, results that are not finite, memory, a GPU that is lost. Real files, real limits of
+memory; stand-ins (`faulty_node`) for TensorRT and GPU.
 """
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
+import signal
 
 import node_scenes as scenes
 import numpy as np
@@ -16,7 +33,7 @@ import ros_harness
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 import sick_engines
 from stage import frame
-from ward import Ward, node_with_stand_ins, ward_of
+from ward import node_with_stand_ins, Ward, ward_of
 
 MB = 10**6
 ORIN = {"device": "a stand-in for Orin", "capability": [8, 7]}
@@ -27,21 +44,21 @@ XAVIER = {"device": "a stand-in for Xavier", "capability": [7, 2]}
 def running_ward(
     request: pytest.FixtureRequest, weights: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ward]:
-    """The node, started once for this file."""
+    """Yield the node, started once for this file."""
     with ward_of(request.param, weights, tmp_path_factory.mktemp("ward")) as ward:
         yield ward
 
 
 @pytest.fixture
 def ward(running_ward: Ward) -> Iterator[Ward]:
-    """The node, unconfigured and healthy."""
+    """Yield the node, unconfigured and healthy."""
     yield running_ward
     if running_ward.stage.node.process.poll() is None:
         running_ward.discharge()
 
 
 def void(ward: Ward, **more: int) -> dict[str, int]:
-    """What the counters of faults must say after three void results and a fallback."""
+    """Return what the counters of faults must say after three void results and a fallback."""
     pair = {"unpaired": 1} if ward.stage.subject is scenes.FLOW else {}
     return {"non_finite": 3, "recovered": 1, **pair, **more}
 

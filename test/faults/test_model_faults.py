@@ -1,14 +1,28 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """FAULTS rows 17, 18 and 24: model files that are not what they should be, and no GPU."""
 
 from __future__ import annotations
 
-import contextlib
-import pickle
-import zipfile
 from collections.abc import Iterator
+import contextlib
 from pathlib import Path
+import pickle
 from types import SimpleNamespace
 from typing import Any
+import zipfile
 
 import node_process
 import node_scenes as scenes
@@ -22,7 +36,8 @@ from refusals import refusal
 
 @pytest.fixture(scope="module", params=scenes.SUBJECTS.values(), ids=scenes.SUBJECTS)
 def idle_node(request: pytest.FixtureRequest, weights: str) -> Iterator[SimpleNamespace]:
-    """One unconfigured node without a GPU, asked to configure with one bad model after another.
+    """
+    One unconfigured node without a GPU, asked to configure with one bad model after another.
 
     In the end it configures with a good one: nothing that was tried has harmed it.
     """
@@ -43,7 +58,7 @@ def idle_node(request: pytest.FixtureRequest, weights: str) -> Iterator[SimpleNa
 
 
 def other_network(path: Path) -> None:
-    """A small torch model that has nothing to do with CroCo."""
+    """Write a small torch model that has nothing to do with CroCo."""
     import torch
 
     torch.save({"model": torch.nn.Linear(3, 3).state_dict()}, path)
@@ -61,15 +76,15 @@ def without_a_layer(path: Path, weights: str) -> None:
 
 
 def plain_state(path: Path) -> None:
-    """safetensors of another program, without our description."""
-    import torch
+    """Write what another program saves with safetensors, without our description."""
     from safetensors.torch import save_file
+    import torch
 
     save_file({"layer.weight": torch.zeros(3)}, path)
 
 
 def damaged_file(kind: str, path: Path, weights: str) -> Path:
-    """A file (or none) that must not become a model."""
+    """Return a file (or none) that must not become a model."""
     whole = Path(weights).read_bytes()
     if kind == "truncated":
         path.write_bytes(whole[: len(whole) // 2])
@@ -137,7 +152,7 @@ def careless_archive(path: Path, target: Path) -> None:
 
 
 def careless_string(path: Path, target: Path) -> None:
-    """The official layouts keep the model's constructor as text, made to be evaluated."""
+    """Keep the model's constructor as text, made to be evaluated, as the official layouts do."""
     import argparse
 
     import torch

@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """FAULTS rows 25 (signals at work), 27 (the lifecycle again and again), 4, 12 and 29 (flow)."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from pathlib import Path
 import shutil
 import signal
-from pathlib import Path
 
 import node_scenes as scenes
 import numpy as np
@@ -16,7 +30,7 @@ import ros_harness
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CameraInfo, Image
-from stage import BASE, CAMERA, INFO, MS, frame
+from stage import BASE, CAMERA, frame, INFO, MS
 
 PERIOD = 100  # ms between frames
 # Rounds of the lifecycle, and how many of them until memory has settled.
@@ -75,7 +89,8 @@ def test_row_25_a_signal_during_inference_ends_the_node_cleanly(
 def test_row_27_the_lifecycle_over_and_over_leaves_nothing_behind(
     probe: ros_harness.Probe, weights: str, tmp_path: Path, subject: scenes.Subject
 ) -> None:
-    """Memory may not grow; nothing is subscribed while inactive, though there is an audience.
+    """
+    Memory may not grow; nothing is subscribed while inactive, though there is an audience.
 
     With a network that would show if one stayed behind: eight of them are 8 x 4 MB.
     """
@@ -101,7 +116,7 @@ def test_row_27_the_lifecycle_over_and_over_leaves_nothing_behind(
 
 
 def larger_network(path: Path) -> str:
-    """A file with a random network of 4 MB."""
+    """Return a file with a random network of 4 MB."""
     from zeroco_ros.croco.checkpoint import save_croco
     from zeroco_ros.croco.config import CrocoConfig
     from zeroco_ros.croco.model import CroCo
@@ -125,7 +140,8 @@ def resident_megabytes(pid: int) -> float:
 def test_row_04_a_bag_loop_with_two_cameras_loses_no_pair(
     probe: ros_harness.Probe, weights: str
 ) -> None:
-    """The left camera has three frames more than the right one when the bag begins again.
+    """
+    The left camera has three frames more than the right one when the bag begins again.
 
     The synchronizers of message_filters alone keep the newest old stamps and starve then.
     """

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """FAULTS rows 1-11, 15, 16, 26 and 28: what comes in by topic, parameter and QoS."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import math
 import re
-from collections.abc import Iterator
 from time import monotonic
 
 import node_scenes as scenes
@@ -17,12 +31,16 @@ from encoded_frames import encoded_frames, raw
 from nonsense import BROKEN, NONSENSE
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import Image
-from stage import BASE, CAMERA, MS, Stage, frame
+from stage import BASE, CAMERA, frame, MS, Stage
 
 
 @pytest.fixture(scope="module", params=scenes.SUBJECTS.values(), ids=scenes.SUBJECTS)
 def running_stage(request: pytest.FixtureRequest, weights: str) -> Iterator[Stage]:
-    """The node, started once for this file; it must leave with exit code 0 after all of it."""
+    """
+    Yield the node, started once for this file.
+
+    It must leave with exit code 0 after all of it.
+    """
     probe = ros_harness.Probe("faults")
     subject, values = request.param, {"diagnostics_period": 0.05}
     with scenes.running(subject, weights, {"image": CAMERA}, **values) as node:
@@ -34,7 +52,7 @@ def running_stage(request: pytest.FixtureRequest, weights: str) -> Iterator[Stag
 
 @pytest.fixture
 def stage(running_stage: Stage) -> Iterator[Stage]:
-    """The node with an audience and nothing in its buffers."""
+    """Yield the node with an audience and nothing in its buffers."""
     running_stage.open()
     yield running_stage
     running_stage.close()
@@ -171,7 +189,8 @@ def test_row_09_what_does_not_fit_is_dropped_with_the_numbers(
 
 @pytest.mark.fault(9, "padded rows and big-endian data are read")
 def test_row_09_padded_rows_and_big_endian_data_are_read_right(stage: Stage) -> None:
-    """Two views of a texture, 3 pixels apart, one in an odd layout: the flow tells.
+    """
+    Two views of a texture, 3 pixels apart, one in an odd layout: the flow tells.
 
     What the depth node makes of them is seen in test_depth_node.
     """

@@ -1,21 +1,35 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A node that is configured anew for one fault of its network after another; see `faulty_node`."""
 
 from __future__ import annotations
 
-import os
-import re
-import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+import os
 from pathlib import Path
+import re
+import resource
 from types import SimpleNamespace
 from typing import Any
 
 import faulty_node
 import node_process
 import node_scenes as scenes
-import ros_harness
 from refusals import refusal
+import ros_harness
 from stage import CAMERA, Stage
 
 HERE = Path(__file__).parent
@@ -40,7 +54,7 @@ class Ward:
         self.faults()
 
     def faults(self, **faults: Any) -> None:
-        """What goes wrong from now on, instead of what did so far."""
+        """Set what goes wrong from now on, instead of what did so far."""
         faulty_node.tell(faults)
 
     def refusal(self, **values: Any) -> str:
@@ -93,7 +107,7 @@ class Ward:
 
     @contextmanager
     def little_memory(self, spare: int) -> Iterator[None]:
-        """The process may not map more than `spare` bytes beside what it has."""
+        """Keep the process from mapping more than `spare` bytes beside what it has."""
         pid = self.stage.node.process.pid
         status = Path(f"/proc/{pid}/status").read_text()
         used = 1024 * int(re.search(r"VmSize:\s+(\d+)", status)[1])
@@ -114,7 +128,7 @@ class Ward:
 def node_with_stand_ins(
     subject: scenes.Subject, weights: str, faults: Path, **more: Any
 ) -> Iterator[node_process.NodeProcess]:
-    """A process of `faulty_node`, unconfigured unless `more` says otherwise."""
+    """Yield a process of `faulty_node`, unconfigured unless `more` says otherwise."""
     # A small engine without a flow head serves both nodes; the depth node's head is another one.
     head = {"head": "none"} if subject is scenes.FLOW else {}
     values = scenes.parameters(weights, subject, **{**HEALTHY, "autostart": False, **head, **more})
@@ -128,7 +142,7 @@ def node_with_stand_ins(
 
 @contextmanager
 def ward_of(subject: scenes.Subject, weights: str, folder: Path) -> Iterator[Ward]:
-    """A ward; it must leave with exit code 0 if it is still there in the end."""
+    """Yield a ward; it must leave with exit code 0 if it is still there in the end."""
     faults = folder / f"{subject.name}.json"
     faults.write_text("{}")
     probe = ros_harness.Probe("ward")

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Exact flows of a small world for dense bundle adjustment, and how far a result is off."""
 
 from __future__ import annotations
@@ -9,9 +23,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from zeroco_ros.geometry.bundle_adjustment import BundleOptions, BundleResult, bundle_adjust
+from zeroco_ros.geometry.bundle_adjustment import bundle_adjust, BundleOptions, BundleResult
 from zeroco_ros.training.raycast import correspond, grid_points
-from zeroco_ros.training.scenes import ScenePlan, camera, random_scene, rotation
+from zeroco_ros.training.scenes import camera, random_scene, rotation, ScenePlan
 from zeroco_ros.training.textures import TexturePool
 
 Array = npt.NDArray[np.float64]
@@ -46,8 +60,11 @@ class World:
 def make_world(
     seed: int, *, motion: float = 0.08, turn: float = 1.5, moving: float = 0.0
 ) -> World:
-    """Frames of a camera that goes sideways by `motion` of the scene's depth per frame and up and
-    down and forth, turning by `turn` degrees; every ordered pair of frames is an edge.
+    """
+    Return frames of a camera that goes sideways and, a little, up and down and forth.
+
+    By `motion` of the scene's depth per frame, turning by `turn` degrees; every ordered pair of
+    frames is an edge.
     """
     random = np.random.default_rng(seed)
     pool = TexturePool(torch.zeros(4), torch.zeros(4, 3))  # colors are not looked at
@@ -92,8 +109,11 @@ def disturbed(world: World, fixed: int, seed: int = 0) -> tuple[Array, Array]:
 
 
 def errors(world: World, found: BundleResult) -> tuple[float, float, float]:
-    """Largest errors after the best scale: rotations in degrees, places as a share of the scene's
-    depth, and the 99th percentile of the relative errors of depths seen elsewhere.
+    """
+    Largest errors after the best scale.
+
+    Rotations in degrees, places as a share of the scene's depth, and the 99th percentile of the
+    relative errors of depths seen elsewhere.
     """
     seen = np.isfinite(found.inverse_depth_variance)
     scale = float(np.median(found.inverse_depth[seen] / world.inverse_depth[seen]))

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Dense bundle adjustment of exact flows of the procedural world."""
 
 from __future__ import annotations
@@ -5,9 +19,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from bundle_world import disturbed, errors, FRAMES, make_world, SHAPE, World
 import numpy as np
 import pytest
-from bundle_world import FRAMES, SHAPE, World, disturbed, errors, make_world
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.geometry.bundle_adjustment import DepthPrior, PosePrior

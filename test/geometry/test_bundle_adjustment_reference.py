@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Dense bundle adjustment against reference arrays and finite differences."""
 
 from __future__ import annotations
@@ -22,17 +36,17 @@ from zeroco_ros.geometry.bundle_adjustment_priors import with_priors
 from zeroco_ros.geometry.bundle_adjustment_problem import (
     BundleOptions,
     DepthPrior,
+    make_problem,
     PosePrior,
     Problem,
     State,
-    make_problem,
 )
 from zeroco_ros.geometry.bundle_adjustment_schur import (
-    Damping,
-    Step,
     covariances,
+    Damping,
     retract,
     solve,
+    Step,
 )
 
 TOLERANCE = 1e-6
@@ -142,7 +156,7 @@ def small_problem(**options: object) -> tuple[Problem, State]:
 
 
 def moved(problem: Problem, state: State, at: Tensor) -> State:
-    """The state after the step (D + N P,)."""
+    """Return the state after the step (D + N P,)."""
     D = problem.unknowns
     return retract(problem, state, Step(at[:D], at[D:].view_as(state.inverse_depth), 0.0))
 

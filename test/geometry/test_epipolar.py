@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The pose between two images: right, with a covariance that holds, and silent where blind."""
 
 from __future__ import annotations
@@ -6,8 +20,8 @@ import numpy as np
 import pytest
 
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.geometry.epipolar import EpipolarOptions, RelativePose, relative_pose
-from zeroco_ros.geometry.epipolar_refinement import Matches, epipolar_errors, refine_pose
+from zeroco_ros.geometry.epipolar import EpipolarOptions, relative_pose, RelativePose
+from zeroco_ros.geometry.epipolar_refinement import epipolar_errors, Matches, refine_pose
 from zeroco_ros.geometry.transforms import inverse, rotation_angle, se3_exp, so3_exp, so3_log
 
 K0 = np.array([[500.0, 0, 319.5], [0, 505.0, 239.5], [0, 0, 1]])

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Triangulation: exact without noise, honest with it, robust against wrong matches."""
 
 from __future__ import annotations
@@ -7,7 +21,7 @@ import pytest
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.geometry.transforms import se3_exp
-from zeroco_ros.geometry.triangulate import View, triangulate
+from zeroco_ros.geometry.triangulate import triangulate, View
 
 H, W = 60, 80
 K = np.array([[70.0, 0, 39.5], [0, 72.0, 30.0], [0, 0, 1]])

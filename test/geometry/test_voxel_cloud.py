@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth maps fused into a thinned cloud."""
 
 from __future__ import annotations
@@ -7,7 +21,7 @@ import pytest
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.geometry.transforms import so3_exp, transform
-from zeroco_ros.geometry.voxel_cloud import VoxelCloud, at_edges
+from zeroco_ros.geometry.voxel_cloud import at_edges, VoxelCloud
 
 RANDOM = np.random.default_rng(0)
 

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Cost aggregation: what an untrained head returns, symmetry under image swap, any grid."""
 
 from __future__ import annotations
@@ -31,7 +45,7 @@ def _pair(noise: Noise, target: Grid, source: Grid, batch: int = 2) -> tuple[Dir
 
 
 def _trained(config: AggregationConfig = TINY) -> AggregationHead:
-    """A head whose last layers are not zero."""
+    """Return a head whose last layers are not zero."""
     torch.manual_seed(0)
     head = AggregationHead(config).eval()
     for layer in (head.aggregation.leave, head.upsampling.leave):

@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The depth head: shapes, what an untrained one says, its file, and what it refuses."""
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Callable
 from dataclasses import replace
+import hashlib
+import math
 from pathlib import Path
 
 import pytest
@@ -15,7 +29,7 @@ from torch import Tensor
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.aggregation import Direction
 from zeroco_ros.heads.checkpoint import load_head, save_head
-from zeroco_ros.heads.depth import TRIANGULATED, DepthHead, DepthHeadConfig
+from zeroco_ros.heads.depth import DepthHead, DepthHeadConfig, TRIANGULATED
 from zeroco_ros.heads.depth_geometry import CHANNELS
 from zeroco_ros.weights import shipped
 
@@ -26,7 +40,7 @@ Noise = Callable[..., Tensor]
 
 
 def inputs(noise: Noise, rows: int = 4, columns: int = 5) -> tuple[Direction, Tensor, Tensor]:
-    """A direction, images and channels of a batch of two."""
+    """Return a direction, images and channels of a batch of two."""
     cells = rows * columns
     direction = Direction(
         noise(2, cells, cells), noise(2, cells, 24), (rows, columns), (rows, columns)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a match says about depth: channels against a scene whose geometry is known."""
 
 from __future__ import annotations
@@ -9,12 +23,12 @@ from torch import Tensor
 
 from zeroco_ros.heads.depth import TRIANGULATED
 from zeroco_ros.heads.depth_geometry import (
-    CHANNELS,
-    RelativeMotion,
     cell_centers,
+    CHANNELS,
     estimate_motion,
     geometry_channels,
     rays,
+    RelativeMotion,
 )
 
 GRID = (20, 24)
@@ -22,7 +36,7 @@ K = torch.tensor([[[90.0, 0, 47.5], [0, 92.0, 39.5], [0, 0, 1]]])
 
 
 def turn(degrees: float) -> np.ndarray:
-    """A rotation about the y axis."""
+    """Return a rotation about the y axis."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 

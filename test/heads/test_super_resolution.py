@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Flow super-resolution: the released numbers of ACTR, and the head around its refinement."""
 
 from __future__ import annotations
@@ -12,15 +26,15 @@ from torch import Tensor
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.super_resolution import (
     DualWindowRefinement,
+    from_released,
     RefinementConfig,
+    repeat_flow,
     SuperResolutionConfig,
     SuperResolutionHead,
-    from_released,
-    repeat_flow,
     to_pixels,
 )
 from zeroco_ros.heads.upsampling import bilinear_upflow
-from zeroco_ros.heads.windows import WindowBlock, join_windows, split_windows
+from zeroco_ros.heads.windows import join_windows, split_windows, WindowBlock
 from zeroco_ros.matching.argmax import soft_argmax
 
 Noise = Callable[..., Tensor]
@@ -34,7 +48,7 @@ TINY = SuperResolutionConfig(
 
 @pytest.fixture(scope="module")
 def released(golden: Callable) -> dict[str, Tensor]:
-    """What our refinement makes of the released inputs with the released tensors."""
+    """Return what our refinement makes of the released inputs with the released tensors."""
     arrays = golden("actr_refine")
     state = {
         key.removeprefix("sd:"): torch.from_numpy(arrays[key])

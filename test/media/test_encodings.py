@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pixels of every encoding to arrays, byte for byte: no ROS in here."""
 
 from __future__ import annotations
@@ -12,11 +26,11 @@ import pytest
 
 from zeroco_ros.errors import ImageError
 from zeroco_ros.media.encodings import (
-    ENCODINGS,
-    STORED,
     decode_file,
     decode_pixels,
     decode_stored,
+    ENCODINGS,
+    STORED,
 )
 
 H, W = 6, 8
@@ -31,7 +45,11 @@ def rgb() -> np.ndarray:
 def raw(
     pixels: np.ndarray, encoding: str, pad: int = 0, big_endian: bool = False
 ) -> dict[str, Any]:
-    """An image as a camera sends it: rows padded by `pad` bytes of rubbish, either byte order."""
+    """
+    Return an image as a camera sends it.
+
+    Rows padded by `pad` bytes of rubbish, either byte order.
+    """
     pixels = pixels.astype(pixels.dtype.newbyteorder(">" if big_endian else "<"))
     rows = np.frombuffer(pixels.tobytes(), np.uint8).reshape(pixels.shape[0], -1)
     rows = np.pad(rows, ((0, 0), (0, pad)), constant_values=0xAB)

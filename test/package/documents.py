@@ -1,13 +1,27 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the documents say that can be checked: their links, headings and command lines."""
 
 from __future__ import annotations
 
 import argparse
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+import re
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted(
@@ -79,7 +93,8 @@ def has_subcommands(parser: argparse.ArgumentParser) -> bool:
 
 
 def faults(parser: argparse.ArgumentParser, words: tuple[str, ...]) -> list[str]:
-    """Return what is wrong with the words after `zeroco`: unknown verbs and options.
+    """
+    Return what is wrong with the words after `zeroco`: unknown verbs and options.
 
     Alternatives are written a|b, placeholders in capitals; what is in capitals is not checked.
     """

@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Every link of the documents leads somewhere; every command that they name exists."""
 
 from __future__ import annotations
 
+from pathlib import Path
 import re
 import sys
-from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from documents import DOCUMENTS, ROOT, anchors, commands, faults, links, reasons
+from documents import anchors, commands, DOCUMENTS, faults, links, reasons, ROOT
 
 from zeroco_ros.cli import _parser
 from zeroco_ros.ros.launch_tables import DEPTH, FLOW, REPLAY, STEREO, TWO_CAMERAS

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Refinement by DIS from a coarse flow."""
 
 from __future__ import annotations
@@ -7,7 +21,7 @@ import numpy as np
 import pytest
 
 from zeroco_ros.refine import dis
-from zeroco_ros.refine.dis import SETTINGS, refine_flow
+from zeroco_ros.refine.dis import refine_flow, SETTINGS
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +36,7 @@ def scene() -> np.ndarray:
 
 
 def moved(scene: np.ndarray, dx: float, dy: float) -> np.ndarray:
-    """The source whose pixel (x + dx, y + dy) is the scene's (x, y)."""
+    """Return the source whose pixel (x + dx, y + dy) is the scene's (x, y)."""
     matrix = np.array([[1, 0, dx], [0, 1, dy]], np.float64)
     return cv2.warpAffine(scene, matrix, (640, 480), flags=cv2.INTER_CUBIC)
 
@@ -120,7 +134,7 @@ def test_nonsense_in_the_start_does_not_come_out(scene):
 @pytest.mark.parametrize("preset", SETTINGS)
 @pytest.mark.parametrize("size", [(1, 1), (2, 30), (8, 8), (11, 200), (16, 640), (3000, 9)])
 def test_small_and_thin_images(size: tuple[int, int], preset: str):
-    """OpenCV ends the process on most of these when it gets them as they are."""
+    """When given as they are, most of these end the process in OpenCV."""
     image = np.random.default_rng(0).integers(0, 255, size).astype(np.uint8)
     start = np.full((*size, 2), 1.5, np.float32)
     flow = refine_flow(image, image, start, preset)

@@ -1,13 +1,27 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Small bags, and `zeroco replay` on them with a network of milliseconds."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import sys
 from collections.abc import Callable
+import contextlib
 from dataclasses import dataclass
+import io
 from pathlib import Path
+import sys
 
 import pytest
 
@@ -35,7 +49,7 @@ class Ran:
 
 @pytest.fixture(scope="session")
 def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A drive with exact truth: /camera/image_raw, flow_truth, depth, camera_info, pose."""
+    """Return a drive with exact truth: /camera/image_raw, flow_truth, depth, camera_info, pose."""
     path = tmp_path_factory.mktemp("replay") / "drive"
     write_synthetic_bag(path, frames=FRAMES, size=SIZE, progress=False)
     return path
@@ -51,7 +65,7 @@ def other_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def broken_bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder whose storage file is not one."""
+    """Return a folder whose storage file is not one."""
     path = tmp_path_factory.mktemp("replay") / "broken"
     path.mkdir()
     (path / "broken_0.mcap").write_bytes(b"not a bag at all")
@@ -79,7 +93,7 @@ def replay(tiny_weights: Path) -> Callable[..., Ran]:
 def first_run(
     bag: Path, replay: Callable[..., Ran], tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """The folder of a run of both tasks with all truth there is."""
+    """Return the folder of a run of both tasks with all truth there is."""
     out = tmp_path_factory.mktemp("runs") / "first"
     ran = replay(bag, "-o", out, "--reference", "auto")
     assert ran.code == 0, ran.err

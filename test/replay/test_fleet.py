@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Several bags: in processes, one of them broken; done ones are kept; merged into one record."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
+import os
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +41,7 @@ def fleet(
     replay: Callable[..., Any],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, Any]:
-    """A run of three bags in two processes."""
+    """Return a run of three bags in two processes."""
     out = tmp_path_factory.mktemp("fleet")
     ran = replay(bag, broken_bag, other_bag, "-o", out, "--jobs", 2, *OPTIONS)
     return out, ran

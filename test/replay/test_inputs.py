@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What cannot be replayed is said in one line, with exit code 2; what can be, is."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
+import shutil
 from typing import Any
 
 import pytest
@@ -17,7 +31,7 @@ NOT_TWICE = ("--no-bag", "--no-report")
 
 
 def only(source: Path, target: Path, *topics: str) -> Path:
-    """A copy of a bag with some of its topics."""
+    """Return a copy of a bag with some of its topics."""
     with BagReader(source) as reader, BagWriter(target) as writer:
         for message in reader.messages(topics):
             writer.write(message.topic, message.type, message.stamp_ns, message.data)

@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The record of a run as files."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
+import json
 from pathlib import Path
 
 import pytest
 
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.replay.record import METRICS, TIMING, ReplayRun, metrics_schema
+from zeroco_ros.replay.record import METRICS, metrics_schema, ReplayRun, TIMING
 
 
 def test_a_record_comes_back_as_it_was(record: ReplayRun, tmp_path: Path) -> None:

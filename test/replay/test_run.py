@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One bag replayed: what is written, that it is right, and that it is always the same."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -178,7 +192,7 @@ def test_two_cameras_are_paired_by_stamp(
 
 
 def test_it_runs_where_there_is_no_ros(bag: Path, tiny_weights: Path, tmp_path: Path) -> None:
-    """rclpy and every message package are hidden from the process."""
+    """Hidden from the process are rclpy and every message package."""
     hidden = ("rclpy", "std_msgs", "sensor_msgs", "nav_msgs", "geometry_msgs", "rcl_interfaces")
     code = (
         f"import sys\nfor name in {hidden!r}: sys.modules[name] = None\n"

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The metrics on fields whose answer is known."""
 
 from __future__ import annotations
@@ -9,8 +23,8 @@ import numpy as np
 import pytest
 
 from zeroco_ros.estimate.results import FlowResult
-from zeroco_ros.replay.depth_values import DepthFrame, depth_errors, depth_values
-from zeroco_ros.replay.flow_values import FlowFrame, flow_errors, flow_values
+from zeroco_ros.replay.depth_values import depth_errors, depth_values, DepthFrame
+from zeroco_ros.replay.flow_values import flow_errors, flow_values, FlowFrame
 from zeroco_ros.replay.pool import BINS, Pool
 from zeroco_ros.replay.tracks import Track
 from zeroco_ros.replay.typed_json import from_plain, to_plain
@@ -25,7 +39,7 @@ def texture(seed: int = 0) -> np.ndarray:
 
 
 def flow_frame(dx: float, *, on_second: bool, confidence: float = 0.9) -> FlowFrame:
-    """A camera that moves the picture by dx to the right, its flow exact."""
+    """Return a camera that moves the picture by dx to the right, its flow exact."""
     flow = np.zeros((H, W, 2), np.float32)
     flow[..., 0] = dx
     first = texture()
@@ -73,7 +87,7 @@ def test_errors_of_flow_and_what_the_confidence_is_worth() -> None:
 
 
 def wall(z: float, at: float, sigma: float = 0.1, **other: Any) -> DepthFrame:
-    """A wall ahead, seen from z = at; its texture is fixed to the picture's center."""
+    """Return a wall ahead, seen from z = at; its texture is fixed to the picture's center."""
     pose = np.eye(4)
     pose[2, 3] = at
     depth = np.full((H, W), z - at, np.float32)

@@ -1,4 +1,19 @@
-"""Pages opened in a real headless browser, without any package: Chromium and its --dump-dom.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Pages opened in a real headless browser, without any package: Chromium and its --dump-dom.
 
 A copy of the page gets a probe: a script, allowed by its hash in the copy's policy, that works the
 page as a person would and tells what it found. Each copy is shown in a frame of the wanted width.
@@ -7,14 +22,14 @@ page as a person would and tells what it found. Each copy is shown in a frame of
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 import hashlib
 import html
 import json
+from pathlib import Path
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest

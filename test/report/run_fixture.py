@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A run's folder as `zeroco replay` leaves it, made without any network."""
 
 from __future__ import annotations
@@ -45,7 +59,8 @@ METRICS = {name: ALL[name] for name in (*PER_FRAME, "confidence_ece", "ate", "lo
 def make_run(
     *, bags: tuple[str, ...] = ("drive_a", "drive_b"), frames: int = 40, worse: float = 0.0
 ) -> ReplayRun:
-    """Return a run with these bags and one that failed.
+    """
+    Return a run with these bags and one that failed.
 
     worse: added to the error of each frame.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Charts: round ticks, gaps that are seen, peaks that survive thinning."""
 
 from __future__ import annotations
@@ -6,11 +20,11 @@ import json
 import math
 import re
 
-import pytest
 from html_reader import Element, Reader
+import pytest
 
-from zeroco_ros.report.axes import Scale, fitting, inside, linear, logarithmic
-from zeroco_ros.report.chart import Chart, Line, json_block
+from zeroco_ros.report.axes import fitting, inside, linear, logarithmic, Scale
+from zeroco_ros.report.chart import Chart, json_block, Line
 from zeroco_ros.report.number_text import number, percent, seconds, signed, ticks
 from zeroco_ros.report.tracks import thinned
 

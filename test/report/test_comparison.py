@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Two runs: the same frames found, differences with their spread, words that are deserved."""
 
 from __future__ import annotations
@@ -5,14 +19,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from html_reader import read_page
 import numpy as np
 import pytest
-from html_reader import read_page
-from run_fixture import PERIOD, make_run, renamed
+from run_fixture import make_run, PERIOD, renamed
 
 from zeroco_ros.replay.record import Frames, ReplayRun
 from zeroco_ros.report import compare
-from zeroco_ros.report.comparison import Change, Comparison, compare_runs, mean_interval
+from zeroco_ros.report.comparison import Change, compare_runs, Comparison, mean_interval
 from zeroco_ros.report.comparison_page import comparison_page, write_comparison
 from zeroco_ros.report.matching import match_runs
 from zeroco_ros.report.outcome import run_names

@@ -1,17 +1,31 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The report of a run: one well-formed file that fetches nothing and shows everything."""
 
 from __future__ import annotations
 
 import base64
-import hashlib
-import math
-import re
 from collections import Counter
 from dataclasses import replace
+import hashlib
+import math
 from pathlib import Path
+import re
 
-import pytest
 from html_reader import Element, read_page
+import pytest
 from run_fixture import make_run, renamed, write_run
 
 from zeroco_ros.errors import ConfigError

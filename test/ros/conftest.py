@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Every test process talks on a ROS domain of its own; see ros_harness."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+import sys
 
 import pytest
 
@@ -17,7 +31,7 @@ ros_harness.isolate()
 
 @pytest.fixture
 def probe() -> Iterator[ros_harness.Probe]:
-    """A node in this process for publishing, collecting and calling services."""
+    """Yield a node in this process for publishing, collecting and calling services."""
     pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
     node = ros_harness.Probe()
     yield node

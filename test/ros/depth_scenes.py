@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A running depth_node in a room of the procedural world, whose depth is known exactly."""
 
 from __future__ import annotations
@@ -8,13 +22,13 @@ from functools import lru_cache
 from itertools import count
 from typing import Any
 
-import node_scenes as scenes
-import numpy as np
-import ros_harness
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from nav_msgs.msg import Odometry
+import node_scenes as scenes
+import numpy as np
 from rclpy.qos import DurabilityPolicy, QoSProfile
+import ros_harness
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import String
 
@@ -42,7 +56,8 @@ def world(kind: str, frames: int = 4) -> Sequence[Any]:
 
 
 class DepthStage:
-    """One depth_node with its inputs and, collected, its outputs.
+    """
+    One depth_node with its inputs and, collected, its outputs.
 
     home: the namespace of the node and of all its topics. second: the time to play.
     """
@@ -84,7 +99,7 @@ class DepthStage:
         self.fresh()
 
     def collect(self, output: str) -> ros_harness.Collector:
-        """An audience of one output."""
+        """Return an audience of one output."""
         return self.probe.collect(OUTPUTS[output], f"{self.home}/depth_node/{output}")
 
     def scale(self) -> ros_harness.Collector:
@@ -114,7 +129,11 @@ class DepthStage:
         return scenes.status(self.diagnostics)
 
     def _certain(self) -> list[ros_harness.Collector]:
-        """Outputs that every result has; ~/odometry is silent where the place is not known."""
+        """
+        Return the outputs that every result has.
+
+        ~/odometry is silent where the place is not known.
+        """
         return [c for name, c in self.outputs.items() if name != "odometry"]
 
     def fresh(self) -> None:
@@ -162,8 +181,11 @@ class DepthStage:
         self.odom.publish(message)
 
     def settled(self, frames: int) -> dict[str, str]:
-        """Wait until the node is done with so many images since it started, and all that it made
-        of them is here; its diagnostics."""
+        """
+        Wait until so many images are done since the node started; return its diagnostics.
+
+        All that it made of them is here then.
+        """
 
         def done() -> bool:
             now = scenes.status(self.diagnostics)
@@ -179,7 +201,7 @@ class DepthStage:
 
 
 def pose_message(matrix: np.ndarray) -> Any:
-    """A geometry_msgs/Pose."""
+    """Return a geometry_msgs/Pose."""
     from geometry_msgs.msg import Point, Pose, Quaternion
 
     place, turn = matrix[:3, 3], matrix_to_quaternion(matrix[:3, :3])
@@ -191,7 +213,7 @@ def pose_message(matrix: np.ndarray) -> Any:
 
 @contextmanager
 def depth_stage(weights: str, outputs: Sequence[str] = ("depth",), **more: Any) -> Iterator[Any]:
-    """A running depth_node in the world; `more` are its parameters."""
+    """Yield a running depth_node in the world; `more` are its parameters."""
     number = next(_numbers)
     home, probe = f"/rig{number}", ros_harness.Probe(f"depth_{number}")
     # More than one may be running: diagnostics stay apart too.

@@ -1,19 +1,33 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Nodes as real child processes, for tests to start, watch and end."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 import contextlib
+from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from ros_harness import PATIENCE, ROOT, Probe
+from ros_harness import PATIENCE, Probe, ROOT
 
 
 class NodeProcess:
@@ -107,7 +121,7 @@ def shared_memory_of(pid: int) -> list[Path]:
 
 @contextlib.contextmanager
 def running(module: str, *args: Any, **kwargs: Any) -> Iterator[NodeProcess]:
-    """A NodeProcess that is gone at the end of the block, whatever happens in it."""
+    """Yield a NodeProcess that is gone at the end of the block, whatever happens in it."""
     node = NodeProcess(module, *args, **kwargs)
     try:
         yield node

@@ -1,13 +1,27 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the node tests share: a node, textured scenes, and a look into messages."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+import re
 from typing import Any
 
 import cv2
@@ -24,7 +38,8 @@ STARTUP = 2 * ros_harness.PATIENCE  # seconds: loading PyTorch on a busy machine
 
 @dataclass(frozen=True)
 class Subject:
-    """A node to be tested. output: its main topic, below a node of the default name.
+    """
+    A node to be tested. output: its main topic, below a node of the default name.
 
     quick: parameters that keep a test quick.
     """
@@ -35,17 +50,17 @@ class Subject:
 
     @property
     def module(self) -> str:
-        """What `python -m` runs."""
+        """Return what `python -m` runs."""
         return f"zeroco_ros.ros.{self.name}"
 
     @property
     def path(self) -> str:
-        """The node's name in the graph."""
+        """Return the node's name in the graph."""
         return f"/{self.name}"
 
     @property
     def counters(self) -> tuple[str, ...]:
-        """What it counts, as diagnostics name it."""
+        """Return what it counts, as diagnostics name it."""
         return tuple(self.node_class.COUNTERS)
 
     @property
@@ -55,7 +70,7 @@ class Subject:
 
     @property
     def node_class(self) -> Any:
-        """The node itself."""
+        """Return the node itself."""
         from zeroco_ros.ros.depth.node import DepthNode
         from zeroco_ros.ros.flow.node import FlowNode
 
@@ -76,7 +91,7 @@ SUBJECTS = {subject.name: subject for subject in (FLOW, DEPTH)}
 
 
 def shipped_or(tiny_weights: Path) -> str:
-    """The shipped weights where they are there already, else the tiny network."""
+    """Return the shipped weights where they are there already, else the tiny network."""
     from zeroco_ros.weights import shipped
 
     return "default" if "default" in shipped() else str(tiny_weights)
@@ -93,14 +108,14 @@ def _texture() -> np.ndarray[Any, Any]:
 
 
 def image(pixels: np.ndarray[Any, Any], stamp: int, frame_id: str = "cam", encoding: str = "rgb8"):
-    """A sensor_msgs/Image stamped `stamp` nanoseconds."""
+    """Return a sensor_msgs/Image stamped `stamp` nanoseconds."""
     from zeroco_ros.ros.messages import from_array
 
     return from_array(pixels, encoding, ros_harness.make_header(stamp, frame_id))
 
 
 def calibration(size: tuple[int, int] = (WIDTH, HEIGHT), focal: float = 100.0, **more: Any) -> Any:
-    """A sensor_msgs/CameraInfo of a pinhole camera; `more` are its fields."""
+    """Return a sensor_msgs/CameraInfo of a pinhole camera; `more` are its fields."""
     from sensor_msgs.msg import CameraInfo
 
     width, height = size
@@ -110,7 +125,7 @@ def calibration(size: tuple[int, int] = (WIDTH, HEIGHT), focal: float = 100.0, *
 
 
 def pixels(message: Any) -> np.ndarray[Any, Any]:
-    """The array in an output message, read without the package's own code."""
+    """Return the array in an output message, read without the package's own code."""
     dtype, channels = {
         "32FC2": (np.float32, 2),
         "32FC1": (np.float32, 1),
@@ -132,7 +147,7 @@ def parameters(weights: str, subject: Subject = FLOW, **more: Any) -> dict[str, 
 
 
 def lossless(remap: dict[str, str], values: dict[str, Any]) -> dict[str, Any]:
-    """QoS overrides with which nothing is lost between reliable publishers and the node."""
+    """Return QoS overrides with which nothing is lost between reliable publishers and the node."""
     pair = values.get("pairing") == "synchronized"
     suffix = "/compressed" if values.get("image_transport") == "compressed" else ""
     images = ("left/image", "right/image") if pair else ("image",)
@@ -157,7 +172,8 @@ def running(
     default_qos: bool = False,
     **more: Any,
 ) -> Iterator[Any]:
-    """A running process of the node; `more` are its parameters.
+    """
+    Yield a running process of the node; `more` are its parameters.
 
     Frames sent once it is connected all reach it, unless it has its default_qos (best effort).
     """
@@ -173,12 +189,12 @@ depth_node = partial(running, DEPTH)
 
 
 def listened(*outputs: str) -> dict[str, str]:
-    """What `wait_status` waits for until the node knows a listener of each of these outputs."""
+    """Return what `wait_status` waits for until the outputs are known to be listened to."""
     return {"subscribed outputs": ", ".join(sorted(outputs))}
 
 
 def status(diagnostics: Any) -> dict[str, str]:
-    """The newest diagnostics as name -> value, with level (0, 1, 2) and message."""
+    """Return the newest diagnostics as name -> value, with level (0, 1, 2) and message."""
     if not diagnostics.messages:  # none has arrived yet: whoever waits for one looks again
         return {"level": "", "message": ""}
     newest = diagnostics.messages[-1].status[0]
@@ -210,7 +226,8 @@ def wait_status(probe: Any, diagnostics: Any, **expected: str) -> dict[str, str]
 
 
 def connect(probe: Any, process: Any, *cameras: Any) -> None:
-    """Wait until the node has loaded its model and listens to every camera (or other input).
+    """
+    Wait until the node has loaded its model and listens to every camera (or other input).
 
     It subscribes when it has found a listener of an output: what it publishes gets there too.
     """
@@ -224,7 +241,8 @@ def connect(probe: Any, process: Any, *cameras: Any) -> None:
 
 
 def overload(camera: Any, large: np.ndarray[Any, Any], sent: int, count: int = 4) -> int:
-    """Publish `count` frames, numbers `sent` and on, 10 ms apart by their stamps; the next number.
+    """
+    Publish `count` frames, numbers `sent` and on, 10 ms apart by their stamps; the next number.
 
     Called again and again while waiting, these are more than any machine has time for.
     """
@@ -264,7 +282,7 @@ def transition(probe: Any, label: str, node: str = FLOW.path) -> bool:
 
 
 def state(probe: Any, node: str = FLOW.path) -> str:
-    """The node's lifecycle state, from its service."""
+    """Return the node's lifecycle state, from its service."""
     from lifecycle_msgs.srv import GetState
 
     return probe.call(GetState, f"{node}/get_state", GetState.Request()).current_state.label

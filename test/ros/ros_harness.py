@@ -1,4 +1,19 @@
-"""Real ROS 2 processes and topics for tests: an isolated domain, a probe node, child nodes.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Real ROS 2 processes and topics for tests: an isolated domain, a probe node, child nodes.
 
 Nothing here sleeps for a fixed time: everything waits for a condition, at most `PATIENCE` seconds.
 
@@ -7,14 +22,14 @@ Who sends a finite number of messages and waits for all of them calls `Probe.wai
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import fcntl
 import os
+from pathlib import Path
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 # Seconds; a loaded machine may need more.
@@ -25,7 +40,8 @@ _locks: list[Any] = []
 
 
 def isolate() -> None:
-    """Give this test process a ROS domain, log folder and middleware profile of its own.
+    """
+    Give this test process a ROS domain, log folder and middleware profile of its own.
 
     Must run before rclpy is imported; environment variables of the user do not get through.
     """
@@ -46,7 +62,8 @@ def isolate() -> None:
 
 
 def clean_up() -> None:
-    """Remove the log folder and the shared-memory ports that ended processes of our domain left.
+    """
+    Remove the log folder and the shared-memory ports that ended processes of our domain left.
 
     The domain is ours alone until this process ends, so nobody else can be using its ports.
     """
@@ -59,7 +76,11 @@ def clean_up() -> None:
 
 
 def _claim_domain() -> int:
-    """A domain that no other test process on this machine holds (a file lock lasts as we do)."""
+    """
+    Return a domain that no other test process on this machine holds.
+
+    A file lock lasts as we do.
+    """
     span = LAST_DOMAIN - FIRST_DOMAIN + 1
     for offset in range(span):
         domain = FIRST_DOMAIN + (os.getpid() + offset) % span
@@ -118,7 +139,7 @@ class Probe:
         return Collector(self, message_type, topic, QoSProfile(depth=depth, reliability=kind))
 
     def publisher(self, message_type: type, topic: str, *, reliable: bool = True, depth: int = 50):
-        """A publisher; see `wait_connected`."""
+        """Return a publisher; see `wait_connected`."""
         from rclpy.qos import QoSProfile, ReliabilityPolicy
 
         kind = ReliabilityPolicy.RELIABLE if reliable else ReliabilityPolicy.BEST_EFFORT
@@ -126,7 +147,8 @@ class Probe:
         return self.node.create_publisher(message_type, topic, profile)
 
     def wait_connected(self, *ends: Any, count: int = 1, timeout: float = PATIENCE) -> None:
-        """Wait until no message between these ends can be lost for want of a connection.
+        """
+        Wait until no message between these ends can be lost for want of a connection.
 
         ends: publishers (each must have `count` subscriptions), subscriptions and Collectors (each
         must have a publisher). The two sides of a topic find each other at different times, so
@@ -217,7 +239,7 @@ def to_stamp(nanoseconds: int) -> Any:
 
 
 def make_header(nanoseconds: int, frame_id: str = "camera") -> Any:
-    """A std_msgs/Header."""
+    """Return a std_msgs/Header."""
     from std_msgs.msg import Header
 
     return Header(stamp=to_stamp(nanoseconds), frame_id=frame_id)

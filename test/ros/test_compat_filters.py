@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The stand-in for message_filters pairs as the original does."""
 
 from __future__ import annotations
@@ -9,10 +23,10 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 
-import ros_harness
 from rclpy.clock import ClockType
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
+import ros_harness
 from sensor_msgs.msg import Image
 
 from zeroco_ros.ros import compat

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What depth_node knows of camera and poses, without a process: latch, buffer, tf2, job."""
 
 from __future__ import annotations
@@ -21,7 +35,7 @@ SECOND = scenes.SECOND
 
 
 def at(x: float, degrees: float = 0.0) -> np.ndarray:
-    """A pose at (x, 0, 0), turned about z."""
+    """Return a pose with x as given, turned about z."""
     half = np.radians(degrees) / 2
     return pose_to_matrix((x, 0, 0), (0, 0, np.sin(half), np.cos(half)))
 
@@ -206,7 +220,7 @@ class StandInStream:
 
 
 def result(value: float) -> Any:
-    """A DepthResult as far as the job looks."""
+    """Return a DepthResult as far as the job looks."""
     depth = np.full((2, 2), value, np.float32)
     return SimpleNamespace(
         depth=depth, sigma=depth, scale="metric", state="ok", parallax_px=1.0, keyframe=True

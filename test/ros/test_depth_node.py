@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """depth_node as a real process, its poses given: what it publishes, and that it is true."""
 
 from __future__ import annotations
@@ -12,14 +26,14 @@ import pytest
 import ros_harness
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
-from depth_scenes import FRAME_ID, OUTPUTS, DepthStage, depth_stage, world
+from depth_scenes import depth_stage, DepthStage, FRAME_ID, OUTPUTS, world
 
 FRAMES = 4
 
 
 @pytest.fixture(scope="module")
 def stage(tiny_weights: Path) -> Iterator[DepthStage]:
-    """A node that has seen a short walk, with all its outputs collected."""
+    """Yield a node that has seen a short walk, with all its outputs collected."""
     weights = scenes.shipped_or(tiny_weights)
     values = {"pose_source": "pose", "input_timeout": 3600.0}  # the tests between take their time
     with depth_stage(weights, tuple(OUTPUTS), **values) as stage:
@@ -38,7 +52,7 @@ def stage(tiny_weights: Path) -> Iterator[DepthStage]:
 
 
 def newest(stage: DepthStage, name: str) -> np.ndarray:
-    """The newest image of an output."""
+    """Return the newest image of an output."""
     return scenes.pixels(stage.outputs[name].messages[-1]).squeeze()
 
 

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Poses for depth_node: interpolated from odometry, late, missing, of another frame; estimated."""
 
 from __future__ import annotations
@@ -10,7 +24,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
-from depth_scenes import DepthStage, depth_stage, world
+from depth_scenes import depth_stage, DepthStage, world
 
 from zeroco_ros.geometry.transforms import inverse, pose_to_matrix
 from zeroco_ros.online.odometry import FORWARD_FROM_OPTICAL
@@ -22,7 +36,7 @@ AHEAD = pose_to_matrix((0.2, 0, 0.1), (-0.5, 0.5, -0.5, 0.5))
 
 @pytest.fixture(scope="module")
 def stage(tiny_weights: Path) -> Iterator[DepthStage]:
-    """A node with odometry of a robot whose camera looks ahead; images wait for good."""
+    """Yield a node with odometry of a robot whose camera looks ahead; images wait for good."""
     values = {"pose_source": "odometry", "camera_in_body": MOUNT, "input_timeout": 0.5}
     weights = scenes.shipped_or(tiny_weights)
     with depth_stage(weights, ("depth", "odometry"), **values) as stage:
@@ -36,7 +50,7 @@ def body_of(c2w: np.ndarray) -> np.ndarray:
 
 
 def matrix(message: object) -> np.ndarray:
-    """The pose of a nav_msgs/Odometry."""
+    """Return the pose of a nav_msgs/Odometry."""
     place, turn = message.pose.pose.position, message.pose.pose.orientation
     return pose_to_matrix((place.x, place.y, place.z), (turn.x, turn.y, turn.z, turn.w))
 

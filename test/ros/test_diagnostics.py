@@ -1,9 +1,22 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Level and words of a diagnostics message: each reason, and as docs/DIAGNOSTICS.md has it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +24,7 @@ import ros_harness
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 
-from zeroco_ros.ros.diagnostics import ERROR, OK, WARN, Condition, assess
+from zeroco_ros.ros.diagnostics import assess, Condition, ERROR, OK, WARN
 from zeroco_ros.ros.metrics import Metrics
 
 LEVELS = {OK: "OK", WARN: "WARN", ERROR: "ERROR"}
@@ -28,7 +41,7 @@ class Hand:
 
 
 def condition(**changes: Any) -> Condition:
-    """A node at work, of which nothing is wrong."""
+    """Return a node at work, of which nothing is wrong."""
     well: dict[str, Any] = {
         "state": "active",
         "configure_error": "",
@@ -47,7 +60,7 @@ def condition(**changes: Any) -> Condition:
 
 
 def metrics(**counts: int) -> Metrics:
-    """What was counted lately; images come."""
+    """Return what was counted lately; images come."""
     found = Metrics(clock=Hand())
     found.last_error = "the last words"
     found.input_rate.tick()
@@ -135,7 +148,7 @@ def test_what_was_long_ago_is_no_reason_any_more() -> None:
     counted = Metrics(clock=hand)
     counted.add("refused")
     counted.add("in")
-    look: Callable[[], str] = lambda: assess(condition(listening_for=1.0), counted)[1]  # noqa: E731
+    look = lambda: assess(condition(listening_for=1.0), counted)[1]  # noqa: E731
     assert "refused lately" in look()
     for _ in range(5):
         hand.now += 4.0

@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The launch files: their tables, what they would start, and how the launch system is told."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 import inspect
+from pathlib import Path
 import re
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -15,9 +29,9 @@ import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
 from zeroco_ros.ros import depth_node, flow_node, launch_plan, launch_replay, launching
-from zeroco_ros.ros.launch_plan import CommandStart, NodeStart, Plan, cameras_plan, node_plan
+from zeroco_ros.ros.launch_plan import cameras_plan, CommandStart, node_plan, NodeStart, Plan
 from zeroco_ros.ros.launch_replay import replay_plan
-from zeroco_ros.ros.launch_tables import DEPTH, FLOW, REPLAY, STEREO, TWO_CAMERAS, LaunchTable
+from zeroco_ros.ros.launch_tables import DEPTH, FLOW, LaunchTable, REPLAY, STEREO, TWO_CAMERAS
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = {"flow": FLOW, "stereo": STEREO, "depth": DEPTH}

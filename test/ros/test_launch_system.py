@@ -1,22 +1,36 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Every launch file through the real launch system (ros2/launch, launch_ros), where it is."""
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import launch_scenes
 import pytest
 
 pytest.importorskip("rclpy", reason="rclpy is not importable: no ROS 2 here")
+from diagnostic_msgs.msg import DiagnosticArray
 import node_scenes as scenes
 import ros_harness
-from diagnostic_msgs.msg import DiagnosticArray
 from sensor_msgs.msg import CameraInfo, Image
 
 from zeroco_ros.bag.reader import BagReader
@@ -89,9 +103,8 @@ def send_until(probe: Any, process: Any, cameras: list[Any], results: Any, info:
 
 @pytest.mark.parametrize("name", ARGUMENTS)
 def test_arguments_are_shown_with_their_description(name: str) -> None:
-    from launch.launch_description_sources import PythonLaunchDescriptionSource
-
     from launch import LaunchContext
+    from launch.launch_description_sources import PythonLaunchDescriptionSource
 
     source = PythonLaunchDescriptionSource(str(ROOT / "launch" / f"{name}.launch.py"))
     shown = source.get_launch_description(LaunchContext()).get_launch_arguments()
@@ -152,7 +165,7 @@ def test_two_cameras(probe: Any, prefix: Path, tiny_weights: Path) -> None:
 
 
 def test_rviz_on_demand(prefix: Path, tiny_weights: Path, probe: Any) -> None:
-    """RViz itself is not here: a script in its place notes what it is called with."""
+    """A script in the place of RViz, which is not here, notes what it is called with."""
     note = prefix / "rviz2.words"
     arguments = {"rviz": "true", "namespace": "robot", "fixed_frame": "optical"}
     with launched("depth", prefix, weights=tiny_weights, **arguments):

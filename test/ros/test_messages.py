@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Image messages to arrays and back, byte for byte."""
 
 from __future__ import annotations
@@ -29,7 +43,7 @@ def rgb() -> np.ndarray:
 
 
 def raw(pixels: np.ndarray, encoding: str, pad: int = 0, big_endian: bool = False) -> Image:
-    """A message made by hand: rows padded by `pad` bytes of rubbish, either byte order."""
+    """Return a message made by hand: rows padded by `pad` bytes of rubbish, either byte order."""
     pixels = pixels.astype(pixels.dtype.newbyteorder(">" if big_endian else "<"))
     rows = np.frombuffer(pixels.tobytes(), np.uint8).reshape(pixels.shape[0], -1)
     rows = np.pad(rows, ((0, 0), (0, pad)), constant_values=0xAB)
@@ -55,7 +69,7 @@ def test_views_outlive_the_message(rgb: np.ndarray) -> None:
 
 
 def test_fields_of_any_message_class_will_do(rgb: np.ndarray) -> None:
-    """rosbags hands out its own classes with numpy data, a test may hand out a list."""
+    """The classes of rosbags have numpy data, a test may hand out a list."""
     for data in (rgb.ravel(), rgb.tobytes(), rgb.ravel().tolist()):
         message = SimpleNamespace(
             height=H, width=W, step=3 * W, encoding="rgb8", is_bigendian=0, data=data

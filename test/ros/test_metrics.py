@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Counters, rates and latency, and what diagnostics make of them."""
 
 from __future__ import annotations
@@ -71,7 +85,7 @@ def test_recent_forgets_what_is_long_ago() -> None:
 
 
 def field(magnitude: float) -> np.ndarray:
-    """A flow field in every direction up to `magnitude` pixels."""
+    """Return a flow field in every direction up to `magnitude` pixels."""
     axis = np.linspace(-magnitude, magnitude, 81, dtype=np.float32) / np.float32(np.sqrt(2))
     return np.stack(np.meshgrid(axis, axis), axis=-1)
 

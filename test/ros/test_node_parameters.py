@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Parameters and QoS of a running node, through its services, as another node sees them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
+import math
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,7 +42,7 @@ OVERRIDES = {
 
 @pytest.fixture(scope="module")
 def stage(tiny_weights: Path) -> Iterator[SimpleNamespace]:
-    """A node whose input asks for reliable images and whose flow is best effort."""
+    """Yield a node whose input asks for reliable images and whose flow is best effort."""
     probe = ros_harness.Probe("parameters")
     with scenes.flow_node(str(tiny_weights), **OVERRIDES, max_Dt=3.0) as node:
         diagnostics = probe.collect(DiagnosticArray, "/diagnostics")

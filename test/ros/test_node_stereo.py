@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Two cameras, paired by stamp through message_filters."""
 
 from __future__ import annotations
@@ -21,7 +35,7 @@ LATE = 3_000_000  # ns that the right camera lags
 
 @pytest.fixture(scope="module")
 def stage(tiny_weights: Path) -> Iterator[SimpleNamespace]:
-    """A node with two cameras."""
+    """Yield a node with two cameras."""
     weights = scenes.shipped_or(tiny_weights)
     probe = ros_harness.Probe("stereo")
     remap = {"left/image": "/l", "right/image": "/r", "__ns": "/robot"}
@@ -51,7 +65,7 @@ def set_here(stage: SimpleNamespace, name: str, value: object) -> None:
 
 
 def newest(stage: SimpleNamespace) -> tuple[Image, np.ndarray]:
-    """The newest flow message and its median away from the border."""
+    """Return the newest flow message and its median away from the border."""
     message = stage.flow.messages[-1]
     return message, np.median(scenes.pixels(message)[24:-24, 24:-24], axis=(0, 1))
 

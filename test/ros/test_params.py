@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The parameter tables, without ROS: what they say is what YAML files and estimators know."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -14,7 +28,7 @@ import yaml
 
 from zeroco_ros.estimate import config, depth_config
 from zeroco_ros.ros.depth import parameters as depth
-from zeroco_ros.ros.flow.parameters import TABLE, reference_of
+from zeroco_ros.ros.flow.parameters import reference_of, TABLE
 from zeroco_ros.ros.parameter_spec import ParameterSpec
 from zeroco_ros.ros.parameter_table import ParameterTable
 

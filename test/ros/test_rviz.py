@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The RViz configurations show topics that the nodes publish, in types that RViz can draw."""
 
 from __future__ import annotations
@@ -84,7 +98,7 @@ def test_the_picture_is_complete() -> None:
 
 @pytest.mark.parametrize("name", OWNERS)
 def test_numbers_are_drawn_in_their_range(name: str) -> None:
-    """RViz takes the limits as integers where it keeps a median of them: depth keeps none."""
+    """Limits are integers to RViz where it keeps a median of them: depth keeps none."""
     for path, display in displays(name).items():
         short = path.rpartition("/")[2]
         if short == "confidence":

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Bags with poses in every form: of the camera, of a body that carries it, in tf."""
 
 from __future__ import annotations
@@ -86,7 +100,8 @@ def image(head: Any) -> Any:
 
 
 def write_bag(path: Path, *, mounted: bool = True, tf: bool = True, camera: str = "eye") -> Path:
-    """Frames at START + STEP * i; poses twice as often, half a step beside the frames.
+    """
+    Frames at START + STEP * i; poses twice as often, half a step beside the frames.
 
     mounted: /tf_static says how the camera sits on the body; tf: /tf says where the body is.
     """

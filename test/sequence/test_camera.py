@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The camera of a recording: from its bag, from a file beside it, from a file that is given."""
 
 from __future__ import annotations
@@ -7,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from pose_bag import write_bag
+import pytest
 
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.bag.writer import BagWriter
@@ -31,7 +45,11 @@ def bag(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def changed(bag: Path, path: Path, image_topic: str = "/camera/image_raw", **values: Any) -> Path:
-    """A copy of the bag with other values in its camera_info, and another name of its images."""
+    """
+    Return a copy of the bag with other values in its camera_info.
+
+    And another name of its images.
+    """
     with BagReader(bag) as reader, BagWriter(path) as writer:
         for message in reader:
             decoded = reader.decode(message)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The camera's poses from a bag: every topic that says them leads to the same ones."""
 
 from __future__ import annotations
@@ -5,11 +19,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from pose_bag import camera_pose, FRAMES, START, STEP, write_bag
 import pytest
-from pose_bag import FRAMES, START, STEP, camera_pose, write_bag
 
 from zeroco_ros.errors import BagError, ConfigError
-from zeroco_ros.sequence.frames import Frame, Sequence, open_sequence
+from zeroco_ros.sequence.frames import Frame, open_sequence, Sequence
 from zeroco_ros.sequence.open import open_poses
 
 
@@ -96,7 +110,7 @@ def test_what_says_no_poses(bag: Path) -> None:
 
 
 def test_the_real_bags(shared_data: Path) -> None:
-    """tf and the pose topic of the recorded bags agree."""
+    """Transforms and the pose topic of the recorded bags agree."""
     for name, topic in [
         ("euroc_MH05_80f_sqlite3", "/cam0/gt_pose"),
         ("hololens_rgbd_60f_mcap", "/camera/gt_pose"),

@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A short soak of each node as a real process, and what a soak says where something is wrong."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +32,7 @@ import ros_harness
 
 from zeroco_ros.errors import BackendError
 from zeroco_ros.ros.environment import child_environment
-from zeroco_ros.soak.run import SoakOptions, run_soak
+from zeroco_ros.soak.run import run_soak, SoakOptions
 from zeroco_ros.soak.subject import SUBJECTS
 from zeroco_ros.soak.watch import Limits
 
@@ -86,7 +100,7 @@ def test_interrupted_it_leaves_no_node_behind(
 
 
 def children(pid: int) -> list[int]:
-    """Processes that a process has started."""
+    """Return the processes that a process has started."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):

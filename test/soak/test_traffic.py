@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The traffic of a soak: the same from the same seed, as hostile as it claims, and honest."""
 
 from __future__ import annotations
@@ -7,9 +21,9 @@ from itertools import pairwise
 import pytest
 
 from zeroco_ros.soak.acts import ACTS, BROKEN
-from zeroco_ros.soak.pictures import ENCODINGS, LOOKS, Painter, laid_out
-from zeroco_ros.soak.steps import SECOND, Audience, Picture, Setting, Settle, Step, Transition
-from zeroco_ros.soak.subject import SUBJECTS, Subject
+from zeroco_ros.soak.pictures import ENCODINGS, laid_out, LOOKS, Painter
+from zeroco_ros.soak.steps import Audience, Picture, SECOND, Setting, Settle, Step, Transition
+from zeroco_ros.soak.subject import Subject, SUBJECTS
 from zeroco_ros.soak.traffic import Traffic
 from zeroco_ros.stream.pairing import LATE_NS
 

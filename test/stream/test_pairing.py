@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """TemporalPairer: every way in which stamps go wrong, one by one and in random mixtures."""
 
 from __future__ import annotations
@@ -174,7 +188,7 @@ def test_nonsense_is_refused(arguments: dict[str, float]) -> None:
 
 
 def broken_stream(rng: random.Random, length: int) -> list[tuple[int, tuple[int, int]]]:
-    """A camera with every fault at random: (stamp in ns, shape)."""
+    """Return a camera with every fault at random: (stamp in ns, shape)."""
     period = rng.choice([5, 33, 50]) * MS
     now, shape, frames = START, (4, 6), []
     for _ in range(length):

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco train ablate` in a tiny form, starting from given weights, and judging on real data."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
+import json
 from pathlib import Path
 
 import cv2
@@ -15,7 +29,7 @@ import yaml
 from zeroco_ros.cli import main
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.media.flow_files import write_flo
-from zeroco_ros.training.ablation import VARIANTS, ablate
+from zeroco_ros.training.ablation import ablate, VARIANTS
 from zeroco_ros.training.export import draft_weights
 from zeroco_ros.training.recipe import Recipe, recipe_from
 from zeroco_ros.training.trainer import RunOptions, Trainer

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Crops, flips, swaps and colors: the flow of a batch is as exact as the pair's."""
 
 from __future__ import annotations
@@ -10,20 +24,21 @@ import pytest
 import torch
 
 from zeroco_ros.training.augment import (
-    MEAN,
-    STD,
     Batch,
     crop_sample,
     flip_and_swap,
     inside,
     make_batch,
+    MEAN,
     recolor,
+    STD,
 )
 from zeroco_ros.training.shards import Shard
 
 
 def coordinate_shard(shift: tuple[int, int] = (0, 16)) -> Shard:
-    """One pair whose red and green are a pixel's own place and whose motion is a translation.
+    """
+    One pair whose red and green are a pixel's own place and whose motion is a translation.
 
     View 0's pixel (x, y) is view 1's (x + dx, y + dy): colors (x + 50, y + 50) in the first frame.
     """

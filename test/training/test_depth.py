@@ -1,17 +1,31 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The depth head's training: pairs, losses, a run and its files."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import yaml
 from torch import Tensor
+import yaml
 
 from zeroco_ros.cli import main
 from zeroco_ros.errors import ConfigError
@@ -21,19 +35,19 @@ from zeroco_ros.heads.recurrent import RecurrentConfig, RecurrentHead
 from zeroco_ros.training.depth_holdout import depth_errors, sigma_factor
 from zeroco_ros.training.depth_losses import depth_loss, dissimilarity, reprojection
 from zeroco_ros.training.depth_pairs import (
+    depth_batch,
     DepthBatch,
     DepthShard,
-    depth_batch,
     make_depth_shard,
     relative,
     turned,
 )
 from zeroco_ros.training.depth_recipe import (
     DEFAULT_DEPTH_RECIPE,
+    depth_recipe_from,
     DepthDataPlan,
     DepthLossPlan,
     DepthRecipe,
-    depth_recipe_from,
     load_depth_recipe,
 )
 from zeroco_ros.training.depth_shards import load_depth_shard, save_depth_shard
@@ -52,7 +66,7 @@ def backbone(backbone: Path) -> str:
 
 
 def small(recipe: DepthRecipe, **data: object) -> DepthRecipe:
-    """The tiny recipe on still smaller pictures."""
+    """Return the tiny recipe on still smaller pictures."""
     return replace(recipe, data=replace(recipe.data, sizes=((64, 80),), shard=4, **data))
 
 

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Every kind of flow head trains by the same loop: a tiny backbone, tiny pairs, a few steps."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +31,19 @@ from zeroco_ros.heads.checkpoint import load_head
 from zeroco_ros.training.checkpoints import load_state
 from zeroco_ros.training.flow_export import export_flow
 from zeroco_ros.training.flow_heads import (
-    FLOW_KINDS,
     CoarseMatcher,
+    FLOW_KINDS,
     head_config,
     make_head,
     run_any,
 )
-from zeroco_ros.training.flow_pairs import DenseShard, dense_batch, make_dense_shard
+from zeroco_ros.training.flow_pairs import dense_batch, DenseShard, make_dense_shard
 from zeroco_ros.training.flow_recipe import (
     DEFAULT_FLOW_RECIPE,
-    FlowRecipe,
-    View,
     flow_recipe_from,
+    FlowRecipe,
     load_flow_recipe,
+    View,
 )
 from zeroco_ros.training.flow_train import FlowTrainer, train_flow
 from zeroco_ros.training.head_trainer import HeadRunOptions

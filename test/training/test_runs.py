@@ -1,16 +1,30 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Whole runs of a tiny network: recipe, learning, kill and resume, export."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 import json
 import os
+from pathlib import Path
 import signal
 import socket
 import subprocess
 import sys
 import time
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,14 +44,14 @@ from zeroco_ros.training.holdout import (
 from zeroco_ros.training.pairs import make_pair
 from zeroco_ros.training.photos import bundled_photos
 from zeroco_ros.training.recipe import (
+    load_recipe,
     ObjectivePlan,
     Recipe,
-    load_recipe,
     recipe_from,
 )
 from zeroco_ros.training.shards import make_shard, newest_shard, oldest_shard
 from zeroco_ros.training.textures import texture_pool
-from zeroco_ros.training.train import RunOptions, Trainer, train
+from zeroco_ros.training.train import RunOptions, train, Trainer
 
 TINY: dict[str, Any] = {
     "model": {

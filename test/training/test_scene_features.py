@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth, poses, devices and the rarer features of the procedural world."""
 
 from __future__ import annotations
@@ -12,24 +26,24 @@ import torch
 
 from zeroco_ros.training import homography as planar
 from zeroco_ros.training.degrade import (
-    SensorPlan,
     degrade,
     happens,
     motion_kernel,
     rolling_exposure,
+    SensorPlan,
 )
 from zeroco_ros.training.homography import HomographyPlan
-from zeroco_ros.training.pairs import WorldPlan, both_flows, make_pair, moving_views
+from zeroco_ros.training.pairs import both_flows, make_pair, moving_views, WorldPlan
 from zeroco_ros.training.photos import bundled_photos
 from zeroco_ros.training.raycast import grid_points, render
 from zeroco_ros.training.scenes import (
-    ScenePlan,
     camera,
     object_extent,
+    ScenePlan,
     second_camera,
     surface,
 )
-from zeroco_ros.training.textures import SIZE, TexturePool, texture_pool
+from zeroco_ros.training.textures import SIZE, texture_pool, TexturePool
 
 PICTURE = (96, 128)
 
@@ -51,7 +65,7 @@ def warped(image: npt.NDArray[np.uint8], flow: npt.NDArray[np.float32]) -> npt.N
 
 
 def everything() -> WorldPlan:
-    """A world in which each of the rarer features is common."""
+    """Return a world in which each of the rarer features is common."""
     scenes = ScenePlan(
         terrain=0.4, thin=0.4, plain=0.3, repeated=0.3, approach=0.4, moving=0.6, big_roll=0.2
     )

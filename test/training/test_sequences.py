@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The posed sequences: pictures, depth and poses agree with each other."""
 
 from __future__ import annotations
@@ -7,7 +21,7 @@ import numpy as np
 import pytest
 
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.training.sequences import KINDS, WorldFrame, world_sequence
+from zeroco_ros.training.sequences import KINDS, world_sequence, WorldFrame
 
 SIZE = (72, 96)
 
@@ -17,7 +31,7 @@ def _frames(kind: str, count: int = 5, **options: float) -> list[WorldFrame]:
 
 
 def _warped(first: WorldFrame, second: WorldFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The second picture on the first's pixels by its depth and both poses, and where it is."""
+    """Return second picture on the first's pixels by its depth and both poses, and where it is."""
     y, x = np.mgrid[: SIZE[0], : SIZE[1]].astype(np.float64)
     rays = np.stack([x, y, np.ones_like(x)], -1) @ np.linalg.inv(first.K).T
     points = rays * first.depth[..., None]

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Rough ground: hits against dense sampling, flow against a double-precision re-projection."""
 
 from __future__ import annotations
@@ -7,11 +21,11 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from zeroco_ros.training.pairs import WorldPlan, moving_views
-from zeroco_ros.training.raycast import Camera, Scene, cast, correspond, grid_points
-from zeroco_ros.training.scenes import ScenePlan, assemble, camera, look_at
-from zeroco_ros.training.terrain import FAR, Terrain, random_terrain
-from zeroco_ros.training.textures import SIZE, TexturePool, texture_pool
+from zeroco_ros.training.pairs import moving_views, WorldPlan
+from zeroco_ros.training.raycast import Camera, cast, correspond, grid_points, Scene
+from zeroco_ros.training.scenes import assemble, camera, look_at, ScenePlan
+from zeroco_ros.training.terrain import FAR, random_terrain, Terrain
+from zeroco_ros.training.textures import SIZE, texture_pool, TexturePool
 
 PICTURE = (48, 64)
 Array = npt.NDArray[np.float64]

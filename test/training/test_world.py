@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The procedural world: determinism, and correspondence that is exact in independent ways."""
 
 from __future__ import annotations
@@ -12,16 +26,16 @@ import torch
 
 from zeroco_ros.training import homography as planar
 from zeroco_ros.training.homography import HomographyPlan
-from zeroco_ros.training.pairs import ImagePair, WorldPlan, both_flows, make_pair, moving_views
+from zeroco_ros.training.pairs import both_flows, ImagePair, make_pair, moving_views, WorldPlan
 from zeroco_ros.training.photos import BUNDLED, bundled_photos
-from zeroco_ros.training.raycast import Scene, exact_flow_at, grid_points, render
+from zeroco_ros.training.raycast import exact_flow_at, grid_points, render, Scene
 from zeroco_ros.training.scenes import (
-    ScenePlan,
     assemble,
     camera,
     look_at,
+    ScenePlan,
 )
-from zeroco_ros.training.textures import SIZE, TexturePool, texture_pool
+from zeroco_ros.training.textures import SIZE, texture_pool, TexturePool
 
 PICTURE = (96, 128)
 
@@ -116,7 +130,7 @@ def test_flow_of_a_static_scene_is_what_depth_and_pose_say(pool: TexturePool) ->
 
 
 def wall_and_box(pool: TexturePool) -> Scene:
-    """A room of 10 m with a cube of 1 m, 3 m in front of the world's origin, along x."""
+    """Return a room of 10 m with a cube of 1 m, 3 m in front of the world's origin, along x."""
     count = 2
     parts = {
         "half": np.array([[5.0, 5, 5], [0.5, 0.5, 0.5]]),

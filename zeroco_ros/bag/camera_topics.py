@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Which topics of a bag are cameras, and which belong together."""
 
 from __future__ import annotations
@@ -5,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zeroco_ros.bag.geometry_records import CAMERA_INFO
-from zeroco_ros.bag.images import COMPRESSED, IMAGE, decode_image, image_topics
+from zeroco_ros.bag.images import COMPRESSED, decode_image, IMAGE, image_topics
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.errors import BagError
 
@@ -14,7 +28,8 @@ NOT_CAMERA_FORMATS = ("compressedDepth", "16UC1", "32FC1")
 
 
 def camera_topic(reader: BagReader, name: str | None = None) -> str:
-    """The named image topic, or the first one that is a camera and not depth or flow.
+    """
+    Return the named image topic, or the first one that is a camera and not depth or flow.
 
     Raises BagError where there is none, with the names of what there is.
     """
@@ -40,7 +55,8 @@ def _first_camera(reader: BagReader) -> str:
 
 
 def image_format(reader: BagReader, topic: str) -> tuple[str, int, int]:
-    """Encoding (or a compressed image's format), width and height of a topic's first frame.
+    """
+    Return encoding (or a compressed image's format), width and height of a topic's first frame.
 
     Depth that is compressed in a way of its own has the size 0 x 0.
     """
@@ -54,7 +70,7 @@ def image_format(reader: BagReader, topic: str) -> tuple[str, int, int]:
 
 
 def info_topic(reader: BagReader, topic: str) -> str | None:
-    """The CameraInfo beside an image topic: the one that shares the longest name with it."""
+    """Return CameraInfo beside an image topic: the one that shares the longest name with it."""
     names = [t.name for t in reader.topics.values() if t.type == CAMERA_INFO and t.count]
     return best_match(topic, names, lambda shared: shared > 1)
 
@@ -62,7 +78,8 @@ def info_topic(reader: BagReader, topic: str) -> str | None:
 def best_match(
     topic: str, names: list[str], enough: Callable[[int], bool] = lambda shared: True
 ) -> str | None:
-    """The name with the most leading parts in common with `topic`, if they are enough.
+    """
+    Return the name with the most leading parts in common with `topic`, if they are enough.
 
     "/cam0/image_raw" and "/cam0/camera_info" share two: the root and "cam0".
     """

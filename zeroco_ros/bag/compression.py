@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """zstd, as bags use it: whole files, single messages, chunks."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+import sys
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -18,12 +32,16 @@ ZstdError = zstd.ZstdError
 
 
 def is_compressed(data: bytes) -> bool:
-    """True for a zstd frame. A CDR message never starts like one: its first byte is zero."""
+    """
+    Return True for a zstd frame.
+
+    A CDR message never starts like one: its first byte is zero.
+    """
     return data[:4] == _MAGIC
 
 
 def decompress(data: bytes) -> bytes:
-    """The content of a zstd frame. Raises ZstdError where it is cut off or damaged."""
+    """Return the content of a zstd frame. Raises ZstdError where it is cut off or damaged."""
     return zstd.decompress(data)
 
 

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From a path to the storage files of a bag, with or without metadata.yaml."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+import re
 
 import yaml
 
@@ -16,7 +30,8 @@ STORAGE_SUFFIXES = (".mcap", ".db3")
 
 @dataclass(frozen=True)
 class BagFiles:
-    """The storage files in order, and what was odd about them.
+    """
+    The storage files in order, and what was odd about them.
 
     expected: messages that metadata.yaml says there are, None without it.
     remarks: oddities that cost no message; problems: those that did.
@@ -29,7 +44,8 @@ class BagFiles:
 
 
 def find_files(path: Path) -> BagFiles:
-    """The storage files of a bag folder, or of a single .mcap or .db3 (also .zstd) file.
+    """
+    Return the storage files of a bag folder, or of a single .mcap or .db3 (also .zstd) file.
 
     Raises BagError where there is none.
     """
@@ -59,7 +75,7 @@ def _single(path: Path) -> BagFiles:
 
 
 def _listed(folder: Path) -> BagFiles:
-    """What metadata.yaml lists; a broken one is as good as none."""
+    """Return what metadata.yaml lists; a broken one is as good as none."""
     try:
         loaded = yaml.safe_load((folder / "metadata.yaml").read_text(encoding="utf-8"))
         content = loaded["rosbag2_bagfile_information"]

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The header at the front of a message, read without decoding the rest."""
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
+import struct
 
 from zeroco_ros.errors import BagError
 
@@ -19,7 +33,8 @@ class Header:
 
 
 def read_header(data: bytes) -> Header:
-    """The header of a CDR message whose first field it is (Image, CameraInfo, PoseStamped, ...).
+    """
+    Return header of a CDR message whose first field it is (Image, CameraInfo, PoseStamped, ...).
 
     Takes microseconds however large the image behind it. Raises BagError where the bytes are too
     few or the text is none; it cannot notice that a message has another first field.

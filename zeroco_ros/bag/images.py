@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Images of a bag as arrays, with the stamp and frame that their headers carry."""
 
 from __future__ import annotations
@@ -9,7 +23,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from zeroco_ros.bag.reader import NANOSECONDS, BagReader
+from zeroco_ros.bag.reader import BagReader, NANOSECONDS
 from zeroco_ros.bag.records import BagMessage
 from zeroco_ros.errors import BagError
 from zeroco_ros.media.encodings import decode_file, decode_stored
@@ -20,7 +34,8 @@ COMPRESSED = "sensor_msgs/msg/CompressedImage"
 
 @dataclass(frozen=True)
 class StampedImage:
-    """One picture. stamp_ns and frame_id: of its header; record_ns: when it was recorded.
+    """
+    One picture. stamp_ns and frame_id: of its header; record_ns: when it was recorded.
 
     image: as `decode_image` returns it.
     """
@@ -32,7 +47,8 @@ class StampedImage:
 
 
 def read_images(reader: BagReader, topic: str) -> Iterator[StampedImage]:
-    """The pictures of an Image or CompressedImage topic in order of recording.
+    """
+    Yield the pictures of an Image or CompressedImage topic in order of recording.
 
     Raises BagError where the topic is missing or no image topic, ImageError for one that cannot
     be decoded.
@@ -61,12 +77,13 @@ def image_topics(reader: BagReader) -> list[str]:
 
 
 def header_stamp(header: Any) -> int:
-    """A std_msgs/Header's stamp in integer nanoseconds."""
+    """Return a std_msgs/Header's stamp in integer nanoseconds."""
     return int(header.stamp.sec) * NANOSECONDS + int(header.stamp.nanosec)
 
 
 def decode_image(message: Any) -> npt.NDArray[Any]:
-    """The pixels of a decoded Image or CompressedImage.
+    """
+    Return the pixels of a decoded Image or CompressedImage.
 
     Returns (H, W, 3) uint8 RGB for color, (H, W) uint8 for gray, (H, W) uint16 for 16 bit, and
     (H, W) or (H, W, 2) float32 for 32FC1 and 32FC2. Raises ImageError naming what does not fit.

@@ -1,4 +1,19 @@
-"""MCAP read from its first byte to its last readable one, without footer and index.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+MCAP read from its first byte to its last readable one, without footer and index.
 
 What a recorder leaves behind when its power is cut: no index, the last chunk incomplete. The
 layout is that of the MCAP specification (records of opcode, length, content; little endian).
@@ -6,15 +21,15 @@ layout is that of the MCAP specification (records of opcode, length, content; li
 
 from __future__ import annotations
 
-import io
-import struct
 from binascii import crc32
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+import io
 from pathlib import Path
+import struct
 from typing import BinaryIO
 
-from zeroco_ros.bag.compression import ZstdError, decompress
+from zeroco_ros.bag.compression import decompress, ZstdError
 from zeroco_ros.bag.records import BagMessage, Definition
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -24,7 +39,8 @@ _KNOWN = range(0x01, 0x10)
 
 @dataclass
 class Scan:
-    """State of a walk through an MCAP file.
+    """
+    State of a walk through an MCAP file.
 
     types and topics: channel id -> message type and topic; definitions: type -> text.
     whole: the data section's end was reached; bad_chunks: chunks that failed their checksum.
@@ -39,7 +55,8 @@ class Scan:
 
 
 def scan_mcap(path: Path, state: Scan) -> Iterator[BagMessage]:
-    """Yield the messages of an MCAP file in file order until its end or the first damage.
+    """
+    Yield the messages of an MCAP file in file order until its end or the first damage.
 
     `state` is filled on the way. A file that does not start like MCAP yields nothing.
     """
@@ -87,7 +104,7 @@ def _chunk(content: bytes, state: Scan) -> Iterator[BagMessage]:
 
 
 def _unpacked(compression: str, packed: bytes) -> bytes | None:
-    """The records of a chunk, or None where they cannot be had."""
+    """Return the records of a chunk, or None where they cannot be had."""
     if compression == "":
         return packed
     try:
@@ -136,7 +153,7 @@ def _note_channel(content: bytes, state: Scan) -> None:
 
 
 def _text(content: bytes, position: int) -> tuple[str, int]:
-    """A length-prefixed string and where it ends."""
+    """Return a length-prefixed string and where it ends."""
     (length,) = struct.unpack_from("<I", content, position)
     end = position + 4 + length
     return content[position + 4 : end].decode("utf-8"), end

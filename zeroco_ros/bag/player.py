@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Playing a bag at its own pace into anything: no ROS in here."""
 
 from __future__ import annotations
 
-import math
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+import math
+import time
 from typing import Protocol
 
-from zeroco_ros.bag.reader import NANOSECONDS, BagReader
+from zeroco_ros.bag.reader import BagReader, NANOSECONDS
 from zeroco_ros.bag.records import BagMessage
 from zeroco_ros.errors import BagError, ConfigError
 
@@ -20,7 +34,7 @@ class Sink(Protocol):
     """Where messages go."""
 
     def clock(self, stamp_ns: int) -> None:
-        """The bag's time is now `stamp_ns`; called before each message."""
+        """Take the bag's time, `stamp_ns`, before each message."""
 
     def publish(self, message: BagMessage) -> None:
         """One message, at its time."""
@@ -28,7 +42,8 @@ class Sink(Protocol):
 
 @dataclass
 class Playback:
-    """What was played: messages per topic, passes through the bag, seconds on the wall clock.
+    """
+    What was played: messages per topic, passes through the bag, seconds on the wall clock.
 
     late: the longest delay in seconds of a message behind its schedule. interrupted: ended before
     its time; complete: the bag was readable to its end.
@@ -49,7 +64,8 @@ class Playback:
 
 @dataclass(frozen=True)
 class Pace:
-    """How a bag is played.
+    """
+    How a bag is played.
 
     rate: 1 is real time, 2 twice as fast, inf without waiting. start: seconds after the bag's
     beginning; duration: seconds of bag time from there, None to its end. loop: start again at the
@@ -81,7 +97,8 @@ def play(
     stopped: Callable[[], bool] = lambda: False,
     done: Playback | None = None,
 ) -> Playback:
-    """Hand the bag's messages to `sink`, each at its time on the wall clock.
+    """
+    Hand the bag's messages to `sink`, each at its time on the wall clock.
 
     Message n is due at start + (stamp_n - stamp_0) / rate, so that a slow sink is caught up with
     and errors do not add up. `stopped` is asked before each message and at least every 50 ms.
@@ -133,7 +150,8 @@ def on_time(
     sleep: Callable[[float], None] = time.sleep,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[tuple[BagMessage, float]]:
-    """Yield each message when it is due, with the seconds it is late.
+    """
+    Yield each message when it is due, with the seconds it is late.
 
     Message n is due (stamp_n - stamp_0) / rate seconds after the first one is asked for. Ends as
     soon as `stopped`, which is asked before each message and at least every 50 ms.

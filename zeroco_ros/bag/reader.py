@@ -1,20 +1,34 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Reading rosbag2: folders or files, sqlite3 or MCAP, zstd in all its places, damaged too."""
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+import logging
 from pathlib import Path
+import tempfile
 from types import TracebackType
 from typing import Any
 
 from zeroco_ros.bag import compression
 from zeroco_ros.bag.folder import find_files
 from zeroco_ros.bag.records import BagMessage, Topic
-from zeroco_ros.bag.storage import LAST_STAMP, Storage, open_storage
+from zeroco_ros.bag.storage import LAST_STAMP, open_storage, Storage
 from zeroco_ros.bag.typestore import Decoder
 from zeroco_ros.errors import BagError
 
@@ -23,7 +37,8 @@ _logger = logging.getLogger(__name__)
 
 
 class BagReader:
-    """An open bag. A context manager; iterating it yields all its messages in order of time.
+    """
+    An open bag. A context manager; iterating it yields all its messages in order of time.
 
     path: a rosbag2 folder, or a single .mcap or .db3 file (also packed as .zstd).
     topics: names to read; None reads all.
@@ -78,7 +93,8 @@ class BagReader:
         start: float = 0.0,
         duration: float | None = None,
     ) -> Iterator[BagMessage]:
-        """Raw messages in order of recording.
+        """
+        Raw messages in order of recording.
 
         topics: names, None for all that were chosen; start: seconds after the bag's beginning;
         duration: seconds from there, None to the end. Messages that are compressed one by one are
@@ -108,7 +124,8 @@ class BagReader:
         return self.messages()
 
     def decode(self, message: BagMessage) -> Any:
-        """The message as an object with its definition's fields; arrays are numpy arrays.
+        """
+        Return the message as an object with its definition's fields; arrays are numpy arrays.
 
         Raises BagError for an unknown type or damaged data.
         """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Rows of a cut-off SQLite bag, which SQLite itself would refuse to open."""
 
 from __future__ import annotations
@@ -32,10 +46,12 @@ class SqliteRows:
         except apsw.Error as error:
             self._vfs.unregister()
             raise DamagedError(str(error)) from error
-        self.topics = {int(row[0]): (str(row[1]), str(row[2])) for row in rows}  # type: ignore[arg-type]
+        names = {int(row[0]): (str(row[1]), str(row[2])) for row in rows}  # type: ignore[arg-type]
+        self.topics = names
 
     def messages(self) -> Iterator[tuple[int, int, bytes]]:
-        """(topic id, stamp, data) in order of row id, so that the front of the file comes first.
+        """
+        (topic id, stamp, data) in order of row id, so that the front of the file comes first.
 
         Ends without a word at the first damaged page.
         """
@@ -54,8 +70,11 @@ class SqliteRows:
 
 
 class _WholePages(apsw.VFS):
-    """Hides the incomplete last page of a file: SQLite would fill it up with zeros and believe
-    them, and a message of zeros is worse than none."""
+    """
+    Hides the incomplete last page of a file.
+
+    SQLite would fill it up with zeros and believe them, and a message of zeros is worse than none.
+    """
 
     def __init__(self) -> None:
         self.name = f"zeroco_whole_pages_{id(self)}"

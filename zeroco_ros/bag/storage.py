@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One storage file of a bag: through its index where it is healthy, record by record where not."""
 
 from __future__ import annotations
@@ -12,8 +26,8 @@ from rosbags.rosbag2 import Reader
 from zeroco_ros.bag.mcap_records import MAGIC as MCAP_MAGIC
 from zeroco_ros.bag.mcap_records import Scan, scan_mcap
 from zeroco_ros.bag.records import BagMessage, Definition, OfferedQos, Topic
-from zeroco_ros.bag.sqlite_rows import MAGIC as SQLITE_MAGIC
 from zeroco_ros.bag.sqlite_rows import DamagedError, SqliteRows
+from zeroco_ros.bag.sqlite_rows import MAGIC as SQLITE_MAGIC
 from zeroco_ros.errors import BagError
 
 _SYNTAX = {MessageDefinitionFormat.MSG: "ros2msg", MessageDefinitionFormat.IDL: "ros2idl"}
@@ -36,7 +50,8 @@ class Storage(Protocol):
 
 
 def open_storage(path: Path) -> Storage:
-    """Open an .mcap or .db3 file, as far as it is readable.
+    """
+    Open an .mcap or .db3 file, as far as it is readable.
 
     Raises BagError where nothing of it is.
     """
@@ -57,7 +72,7 @@ class _UnknownFormatError(Exception):
 
 
 def _salvaged(path: Path) -> Storage:
-    """The same file without its index."""
+    """Return the same file without its index."""
     with path.open("rb") as handle:
         head = handle.read(16)
     if head.startswith(MCAP_MAGIC):
@@ -68,7 +83,8 @@ def _salvaged(path: Path) -> Storage:
 
 
 class IndexedStorage:
-    """A file with an index, read by the rosbags library in order of time.
+    """
+    A file with an index, read by the rosbags library in order of time.
 
     Where it stumbles over a damaged chunk, the messages behind that one are read without it.
     """
@@ -175,7 +191,7 @@ def _topic(connection: Connection) -> Topic:
 
 
 def _qos(connection: Connection) -> OfferedQos:
-    """The first offered profile; a bag may hold one per publisher that there was."""
+    """Return the first offered profile; a bag may hold one per publisher that there was."""
     if not isinstance(connection.ext, ConnectionExtRosbag2):
         return OfferedQos()
     for profile in connection.ext.offered_qos_profiles:

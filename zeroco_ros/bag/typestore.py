@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Messages as objects: CDR bytes decoded with the definitions that the bag brings along."""
 
 from __future__ import annotations
@@ -5,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
+from rosbags.typesys import get_types_from_idl, get_types_from_msg, get_typestore, Stores
 from rosbags.typesys.store import Typestore
 
 from zeroco_ros.bag.records import Definition
@@ -16,7 +30,8 @@ _IDL_PART = "=" * 80 + "\nIDL: "
 
 
 class Decoder:
-    """Decodes the messages of one bag.
+    """
+    Decodes the messages of one bag.
 
     definitions: message type -> definition text, as newer bags carry it. A type without one is
     looked up among the types that ROS 2 itself comes with.
@@ -27,7 +42,8 @@ class Decoder:
         self._stores: dict[str, Typestore] = {}
 
     def decode(self, data: bytes, message_type: str) -> Any:
-        """The message as an object with the fields of its definition.
+        """
+        Return the message as an object with the fields of its definition.
 
         Raises BagError for a type that nobody defines and for bytes that do not fit the type.
         """

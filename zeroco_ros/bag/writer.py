@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Writing rosbag2 bags that appear whole or not at all."""
 
 from __future__ import annotations
 
+from pathlib import Path
 import shutil
 import tempfile
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, cast, get_args
+from typing import Any, cast, get_args, Literal
 
 from rosbags.interfaces import (
     Connection,
@@ -35,7 +49,8 @@ _METADATA_VERSION: Literal[8] = 8  # what Iron, Jazzy and Kilted read
 
 
 class BagWriter:
-    """Writes a bag folder; use as a context manager.
+    """
+    Writes a bag folder; use as a context manager.
 
     path: the folder to be made. storage: "mcap" or "sqlite3". compression: "none", or zstd of the
     whole "file", of each "message", or (MCAP only) of each "chunk", which is the one to choose.
@@ -98,7 +113,8 @@ class BagWriter:
         definition: Definition | None = None,
         type_hash: str = "",
     ) -> None:
-        """Declare a topic; a second time it does nothing.
+        """
+        Declare a topic; a second time it does nothing.
 
         definition and type_hash: for a type that ROS 2 does not come with, as read from another
         bag. Raises BagError for an unknown type without them.
@@ -170,7 +186,10 @@ class BagWriter:
 
 
 def message_class(message_type: str) -> Any:
-    """The class to build a message of a ROS type with: message_class("std_msgs/msg/Header").
+    """
+    Return the class to build a message of a ROS type with.
+
+    As in `message_class("std_msgs/msg/Header")`.
 
     Its constructor takes every field by name. Raises BagError for an unknown type.
     """

@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A camera and a listener for one running flow_node: message in, message out."""
 
 from __future__ import annotations
 
 import array
+from collections.abc import Callable
 import os
 import time
-from collections.abc import Callable
 from types import TracebackType
 
 import rclpy
@@ -24,7 +38,8 @@ START_PATIENCE, PATIENCE = 300.0, 100.0
 
 
 class NodeCamera:
-    """Publishes frames to a node's input and hears its outputs; a context manager.
+    """
+    Publishes frames to a node's input and hears its outputs; a context manager.
 
     node: it, running in `namespace`. outputs: short names of those that are listened to. Messages
     are heard as bytes: what it takes to make Python of them is not the node's.
@@ -70,7 +85,8 @@ class NodeCamera:
                 raise BackendError(f"flow_node does not answer; its output: {self._process.log}")
 
     def publish(self, frame: Pixels) -> float:
-        """Publish (H, W, 3) uint8 RGB, a 30th of a second after the one before by its stamp.
+        """
+        Publish (H, W, 3) uint8 RGB, a 30th of a second after the one before by its stamp.
 
         Returns when (monotonic seconds), before the message was handed over.
         """
@@ -85,7 +101,8 @@ class NodeCamera:
         return now
 
     def answered(self, frame: Pixels) -> float:
-        """Publish a frame and wait for everything that the node makes of it; the seconds taken.
+        """
+        Publish a frame and wait for everything that the node makes of it; the seconds taken.
 
         Raises BackendError where it does not come.
         """

@@ -1,4 +1,19 @@
-"""Arithmetic of a network, counted from its configuration; and what a matrix product reaches.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Arithmetic of a network, counted from its configuration; and what a matrix product reaches.
 
 A multiplication with its addition counts as two. Normalization, softmax, GELU, rotary embedding
 and positions are not counted: they are below one in a hundred.
@@ -6,9 +21,9 @@ and positions are not counted: they are below one in a hundred.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+import time
 
 import numpy as np
 import torch
@@ -60,8 +75,11 @@ class Work:
 
     @property
     def stream_step(self) -> float:
-        """What is left for a frame of a stream: one frame encoded, its own keys, values and first
-        queries made, both directions without the half of the last block that nothing reads.
+        """
+        Return what is left for a frame of a stream.
+
+        One frame encoded, its own keys, values and first queries made, both directions without the
+        half of the last block that nothing reads.
         """
         config, n = self.config, self.tokens
         width, product = config.dec_embed_dim, 2.0 * self.tokens * config.dec_embed_dim**2

@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Facts about the machine that numbers depend on."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
-import platform
 from pathlib import Path
+import platform
 from typing import Any
 
 import torch
@@ -29,7 +43,7 @@ def machine_facts(threads: int) -> dict[str, Any]:
 
 
 def load() -> str:
-    """The load average of the last 1, 5 and 15 minutes: what else the machine does."""
+    """Return the load average of the last 1, 5 and 15 minutes: what else the machine does."""
     return ", ".join(f"{value:.2f}" for value in os.getloadavg())
 
 

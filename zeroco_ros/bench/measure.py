@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Timing on a machine that others use too: interleaved repetitions, medians, ratios per round."""
 
 from __future__ import annotations
 
-import gc
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+import gc
+import time
 
 import numpy as np
 
@@ -39,7 +53,8 @@ class Timing:
         return Spread.of(list(self.seconds))
 
     def times_faster_than(self, other: Timing) -> Spread:
-        """How many times as long the other takes, from the ratio of every round.
+        """
+        How many times as long the other takes, from the ratio of every round.
 
         Both cases of a round met the same disturbances, which the ratio then hardly shows.
         """

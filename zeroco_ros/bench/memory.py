@@ -1,4 +1,19 @@
-"""Peak memory of matching a pair, measured in processes of their own.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Peak memory of matching a pair, measured in processes of their own.
 
 Run as `python -m zeroco_ros.bench.memory TASK`, it measures one implementation and prints JSON.
 Linux only: the peak of the resident memory is reset before the pair is matched, so that weights
@@ -9,9 +24,9 @@ from __future__ import annotations
 
 import ctypes
 import json
+from pathlib import Path
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from zeroco_ros.bench.plan import Plan
@@ -89,7 +104,7 @@ def measure(network: str, name: str, size: tuple[int, int], threads: int) -> dic
 
 
 def _runs(subject: Any, name: str, images: list[Any]) -> tuple[Any, Any]:
-    """Matching of two encoded frames, and the whole pair."""
+    """Return the matching of two encoded frames, and the whole pair."""
     from zeroco_ros.bench.plain import PlainTwoPass
     from zeroco_ros.croco.descriptors import Encoding
     from zeroco_ros.engine.torch_backend import TorchBackend

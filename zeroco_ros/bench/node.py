@@ -1,17 +1,31 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the node adds to the estimator, and whether its memory stays where it is."""
 
 from __future__ import annotations
 
-import tempfile
-import time
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
+import tempfile
+import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from zeroco_ros.bench.measure import Case, Spread, Timing, interleaved
+from zeroco_ros.bench.measure import Case, interleaved, Spread, Timing
 from zeroco_ros.bench.plan import Plan
 from zeroco_ros.bench.record import Cell, Column, Section, spread_cells, spread_columns
 from zeroco_ros.bench.subjects import moving_frames

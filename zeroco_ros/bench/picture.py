@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A bench as one picture."""
 
 from __future__ import annotations
@@ -13,7 +27,8 @@ _WIDTH = 11.0
 
 
 def draw(record: BenchRecord, path: Path) -> bool:
-    """Write the picture (PNG); False where the record has nothing that is drawn.
+    """
+    Write the picture (PNG); False where the record has nothing that is drawn.
 
     Raises ConfigError without matplotlib.
     """

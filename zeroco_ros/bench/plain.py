@@ -1,4 +1,19 @@
-"""The same network the plain way: what the published method costs without any of our choices.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The same network the plain way: what the published method costs without any of our choices.
 
 An, Kim, Han, Hong et al., ZeroCo (CVPR 2025), as its description has it: per pair both images are
 encoded, the decoder runs once per direction, and the cross-attention logits of every head and
@@ -12,12 +27,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 from zeroco_ros.croco.layers import CrossAttention, DecoderBlock, EncoderBlock, SelfAttention
 from zeroco_ros.croco.model import CroCo
-from zeroco_ros.croco.positions import Grid, cosine_table
+from zeroco_ros.croco.positions import cosine_table, Grid
 from zeroco_ros.croco.rope import BASE
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.matching.argmax import match_volume
@@ -27,7 +42,8 @@ FloatArray = npt.NDArray[np.float32]
 
 
 class PlainTwoPass:
-    """Two-pass matching with a `CroCo` network's weights, on the CPU in float32.
+    """
+    Two-pass matching with a `CroCo` network's weights, on the CPU in float32.
 
     register_fix, beta, window: as in `FlowConfig`; the read-out is the windowed soft-argmax of
     the reciprocal cost volume. Raises ConfigError for a network with two decoders.
@@ -54,20 +70,20 @@ class PlainTwoPass:
 
     @torch.inference_mode()
     def volume(self, target: Tensor, source: Tensor) -> Tensor:
-        """The cost volume (1, Nt, Ns) of both directions' means."""
+        """Return what both directions' means say of the cost, (1, Nt, Ns)."""
         grid = self.model.grid_of(target)
         return self.combined(self.encode(target, grid), self.encode(source, grid), grid)
 
     @torch.inference_mode()
     def combined(self, target: Tensor, source: Tensor, grid: Grid) -> Tensor:
-        """The cost volume of two images' encoder tokens (1, N, C); both directions' maps live."""
+        """Give cost volume of two images' encoder tokens (1, N, C); both directions' maps live."""
         maps = self.maps(target, source, grid), self.maps(source, target, grid)
         ahead, back = (self._mean(part) for part in maps)
         return (ahead + back.transpose(1, 2)) / 2
 
     @torch.inference_mode()
     def encode(self, images: Tensor, grid: Grid) -> Tensor:
-        """Encoder tokens (1, N, C)."""
+        """Return the encoder tokens (1, N, C)."""
         model = self.model
         x: Tensor = model.patch_embed(images)
         rope = None
@@ -124,7 +140,7 @@ def _self_attention(layer: SelfAttention, x: Tensor, rope: Tensor | None) -> Ten
 def _cross_attention(
     layer: CrossAttention, x: Tensor, y: Tensor, rope: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """The layer's output (1, Nt, C) and its logits (1, heads, Nt, Ns)."""
+    """Return the layer's output (1, Nt, C) and its logits (1, heads, Nt, Ns)."""
     q, k, v = (
         _heads(part, layer.heads) for part in (layer.projq(x), layer.projk(y), layer.projv(y))
     )

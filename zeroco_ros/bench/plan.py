@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a bench is asked to do."""
 
 from __future__ import annotations
@@ -13,7 +27,8 @@ SECTIONS = ("step", "agreement", "backends", "stages", "memory", "scaling", "nod
 
 @dataclass(frozen=True)
 class Plan:
-    """Options of a run. Raises ConfigError for what makes no sense.
+    """
+    Options of a run. Raises ConfigError for what makes no sense.
 
     sections: some of SECTIONS. network: whose step is measured, of `subjects.NETWORKS`; preset: of
     everything that is measured on a camera's images. rounds: repetitions of every case. threads:

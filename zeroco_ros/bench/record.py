@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a bench found: sections of rows, as JSON, as text, and as Markdown."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, field
+import json
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +40,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Section:
-    """A table. labels: columns of words at the left; rows: cells by key, None where unknown.
+    """
+    A table. labels: columns of words at the left; rows: cells by key, None where unknown.
 
     notes: sentences below it. failed: what it was asked to show and did not, in words.
     """
@@ -39,7 +54,7 @@ class Section:
     failed: tuple[str, ...] = ()
 
     def lines(self, markdown: bool = False) -> list[str]:
-        """The table, with its notes."""
+        """Return the table, with its notes."""
         head = [column.title for column in self.columns]
         body = [[_text(row.get(c.key), c.digits) for c in self.columns] for row in self.rows]
         labels = sum(
@@ -52,7 +67,11 @@ class Section:
         return [*table, *gap, *notes]
 
     def row(self, **values: Cell) -> dict[str, Cell]:
-        """The one row in which these columns have these values. Raises KeyError without one."""
+        """
+        Return the one row in which these columns have these values.
+
+        Raises KeyError without one.
+        """
         for row in self.rows:
             if all(row.get(key) == value for key, value in values.items()):
                 return row
@@ -100,7 +119,7 @@ class BenchRecord:
         return cls(**values, sections=sections)
 
     def section(self, name: str) -> Section | None:
-        """A section by name, None where it was not run."""
+        """Return a section by name, None where it was not run."""
         return next((part for part in self.sections if part.name == name), None)
 
     @property
@@ -128,7 +147,7 @@ def spread_cells(key: str, spread: Spread, factor: float = 1.0) -> dict[str, Cel
 
 
 def spread_columns(key: str, title: str, digits: int = 1) -> tuple[Column, ...]:
-    """The columns of `spread_cells`."""
+    """Return the columns of `spread_cells`."""
     return (
         Column(key, title, digits),
         Column(f"{key}_low", "25 %", digits),

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Runs the sections of a plan, one after another, and keeps what came of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 import dataclasses
 import datetime
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import cv2
@@ -34,7 +48,8 @@ _RUN: Mapping[str, Callable[[Plan], Section]] = {
 
 
 def run_bench(plan: Plan, command: str) -> BenchRecord:
-    """Run a plan. What cannot be run here (no rclpy) is skipped with the reason.
+    """
+    Run a plan. What cannot be run here (no rclpy) is skipped with the reason.
 
     Sets the CPU threads of PyTorch and OpenCV for this process.
     """

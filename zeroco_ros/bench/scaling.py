@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How a step grows with the resolution, and a depth frame with the window."""
 
 from __future__ import annotations
@@ -86,7 +100,11 @@ def _windows(plan: Plan) -> list[dict[str, Cell]]:
 
 
 def _depth_case(plan: Plan, views: int) -> Case:
-    """A frame of a camera that moves sideways with given poses, its window full of key frames."""
+    """
+    Return a frame of a camera that moves sideways with given poses.
+
+    Its window full of key frames.
+    """
     height, width = (96, 128) if plan.quick else plan.image
     frames = moving_frames((height, width), 40, step=0.02 * width)
     config = dataclasses.replace(depth_preset("fast"), views=views, window=max(2, views))

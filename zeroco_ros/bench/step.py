@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A stream's step against the plain two-pass implementation and the CPU's matrix product."""
 
 from __future__ import annotations
@@ -5,12 +19,12 @@ from __future__ import annotations
 import copy
 from itertools import cycle
 
-from zeroco_ros.bench.flops import Work, product_rate
-from zeroco_ros.bench.measure import Case, Timing, interleaved
+from zeroco_ros.bench.flops import product_rate, Work
+from zeroco_ros.bench.measure import Case, interleaved, Timing
 from zeroco_ros.bench.plain import PlainTwoPass
 from zeroco_ros.bench.plan import Plan
 from zeroco_ros.bench.record import Cell, Column, Section, spread_cells, spread_columns
-from zeroco_ros.bench.subjects import Subject, moving_frames, network_config, open_subject
+from zeroco_ros.bench.subjects import moving_frames, network_config, open_subject, Subject
 from zeroco_ros.engine.layers import computes_bf16, computes_int8
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.estimate.frames import normalize
@@ -36,7 +50,7 @@ def cpu_precisions() -> list[str]:
 
 
 def stream_case(subject: Subject, size: tuple[int, int], precision: str) -> Case:
-    """A step of a stream, already begun, of the network alone."""
+    """Return a step of a stream, already begun, of the network alone."""
     estimator = FlowEstimator.from_model(
         subject.model, network_config(size, precision), metadata=subject.metadata
     )
@@ -46,7 +60,7 @@ def stream_case(subject: Subject, size: tuple[int, int], precision: str) -> Case
 
 
 def plain_case(subject: Subject, size: tuple[int, int]) -> Case:
-    """The plain implementation on the same frames, from the same pixels to the same flow."""
+    """Return plain implementation on the same frames, from the same pixels to the same flow."""
     model = copy.deepcopy(subject.model)
     plain = PlainTwoPass(model, register_fix=subject.register_fix, beta=subject.beta)
     frames = moving_frames(size)

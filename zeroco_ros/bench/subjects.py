@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What is measured: networks and frames, the same on every machine."""
 
 from __future__ import annotations
@@ -61,8 +75,11 @@ class Subject:
 
 
 def open_subject(name: str) -> Subject:
-    """A network by name: "vit_b" (ViT-B encoder, Base decoder as CroCo v2, random weights), "tiny"
-    (random, for tests), or "default" (the shipped weights). Raises ConfigError for another.
+    """
+    Return a network by name.
+
+    "vit_b" (ViT-B encoder, Base decoder as CroCo v2, random weights), "tiny" (random, for tests),
+    or "default" (the shipped weights). Raises ConfigError for another.
     """
     if name in RANDOM:
         torch.manual_seed(0)
@@ -77,7 +94,7 @@ def open_subject(name: str) -> Subject:
 
 
 def network_config(size: tuple[int, int], precision: str = "auto") -> FlowConfig:
-    """The network alone: no head, no refinement, input of (height, width)."""
+    """Return the network alone: no head, no refinement, input of (height, width)."""
     return FlowConfig(size=size, refine="none", precision=precision)  # type: ignore[arg-type]
 
 
@@ -96,8 +113,11 @@ def moving_frames(size: tuple[int, int], count: int = 4, step: float = 3.0) -> l
 
 
 def agreement_pairs(size: tuple[int, int], count: int = 6) -> Iterator[tuple[str, Pair]]:
-    """Pairs (target, source) of a size with moderate motion: the stored pairs cut out, and views
-    of a stored picture under homographies drawn from a fixed seed.
+    """
+    Pairs (target, source) of a size with moderate motion.
+
+    The stored pairs cut out, and views of a stored picture under homographies drawn from a fixed
+    seed.
     """
     for name in ("plane", "scene"):
         pair = [read_image(PAIRS / f"{name}_{side}.png") for side in ("target", "source")]
@@ -117,7 +137,7 @@ def agreement_pairs(size: tuple[int, int], count: int = 6) -> Iterator[tuple[str
 
 
 def _middle(image: Image, size: tuple[int, int]) -> Image:
-    """The middle of an image, enlarged first where it is smaller than (height, width)."""
+    """Return the middle of an image, enlarged first where it is smaller than (height, width)."""
     scale = max(1.0, size[0] / image.shape[0], size[1] / image.shape[1])
     if scale > 1:
         image = np.asarray(cv2.resize(image, None, fx=scale, fy=scale), dtype=np.uint8)

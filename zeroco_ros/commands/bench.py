@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco bench`: how fast this machine is, side by side in one run."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 import shlex
 import sys
-from pathlib import Path
 
 from zeroco_ros.errors import ConfigError
 
@@ -94,6 +108,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _say(text: str) -> None:
-    """A passing word for somebody who waits at a terminal; "" wipes it away."""
+    """Print a passing word for somebody who waits at a terminal; "" wipes it away."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

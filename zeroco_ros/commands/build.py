@@ -1,18 +1,32 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco build`: the TensorRT plans of an engine, for the GPU of this machine."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 import dataclasses
 import logging
 import os
+from pathlib import Path
 import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zeroco_ros.errors import BackendError, ConfigError
@@ -97,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _require(args: argparse.Namespace) -> None:
-    """What is missing is told before minutes are spent."""
+    """Tell what is missing before minutes are spent."""
     from zeroco_ros.engine import device
     from zeroco_ros.engine.tensorrt_library import require_tensorrt
 
@@ -178,7 +192,7 @@ def _tell(plans: Mapping[str, Plan], warnings: Sequence[str]) -> None:
 
 
 def _exported(args: argparse.Namespace) -> Path:
-    """The engine that --image and its companions describe, exported if it is not there."""
+    """Return the engine that --image and its companions describe, exported if it is not there."""
     from zeroco_ros.engine.cache import cache_root
     from zeroco_ros.engine.resolutions import image_size
     from zeroco_ros.estimate.config import preset

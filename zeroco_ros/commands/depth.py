@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco depth`: depth, point cloud and trajectory of a recording, offline."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
+import sys
 from typing import TYPE_CHECKING
 
 from zeroco_ros.commands.network_options import add_network_options, network_options
@@ -124,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def depth_config(args: argparse.Namespace) -> DepthConfig:
-    """The preset with the explicit options put over it; raises ConfigError."""
+    """Return the preset with the explicit options put over it; raises ConfigError."""
     from zeroco_ros.estimate.depth_config import depth_preset
 
     chosen = {

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The folder that `zeroco depth` fills: maps, cloud, trajectory, pictures."""
 
 from __future__ import annotations
@@ -61,7 +75,8 @@ class _World:
 
 
 class DepthFolder:
-    """Takes results one by one and writes them; `finish` writes what needs all of them.
+    """
+    Takes results one by one and writes them; `finish` writes what needs all of them.
 
     out: the folder; what an earlier run left there is removed, and nothing else. npy: arrays too
     where pictures are possible. voxel: edge of the cloud's voxels, None chooses. max_sigma: of the
@@ -101,7 +116,8 @@ class DepthFolder:
         self._seen += 1
 
     def finish(self) -> dict[str, object]:
-        """Write cloud, trajectory, camera and pictures; what is in them.
+        """
+        Write cloud, trajectory, camera and pictures; what is in them.
 
         Of a recording with several worlds (some frames without a pose, or tracking that was lost
         and began anew) one is told: that of the given poses, else the metric or longest one. Two
@@ -135,7 +151,8 @@ class DepthFolder:
         return facts
 
     def _world_of(self, result: DepthResult, posed: bool) -> str:
-        """The world that a result's pose and scale belong to.
+        """
+        Return the world that a result's pose and scale belong to.
 
         An estimate that starts anew has a unit and an origin of its own; in metric stretches
         between given poses it goes on in theirs.
@@ -178,7 +195,7 @@ class DepthFolder:
         world.views += 1
 
     def _draw(self) -> None:
-        """The strip and the animation, in one scale of colors per unit."""
+        """Draw the strip and the animation, in one scale of colors per unit."""
         ranges = {
             metric: typical_range(
                 np.concatenate([s.depth.ravel() for s in self._shown if s.metric == metric]),
@@ -217,7 +234,7 @@ def _reduced(name: str, result: DepthResult) -> _Shown:
 
 
 def _prepared(out: Path) -> Path:
-    """The folder, rid of what an earlier run left there and of nothing else."""
+    """Return the folder, rid of what an earlier run left there and of nothing else."""
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file: give a folder")
     try:

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What `zeroco depth` does: every frame through the estimator, every result into the folder."""
 
 from __future__ import annotations
 
 import argparse
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -63,7 +77,7 @@ def estimate_depth(
 
 
 def _first(sequence: Sequence, frames: Any) -> Frame:
-    """The first frame, whose size the camera must fit; raises ImageError where there is none."""
+    """Give first frame, whose size the camera must fit; raises ImageError where there is none."""
     first: Frame | None = next(frames, None)
     if first is None:
         reason = f": {sequence.warnings[0]}" if sequence.warnings else ""

@@ -1,13 +1,27 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What came of `zeroco depth`, as numbers and as text."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 
@@ -27,8 +41,11 @@ _MEANINGS = {
 
 @dataclass
 class DepthSummary:
-    """A run. recording, camera, poses: where from, in words. network: what ran it, as diagnostics
-    say it. size: width and height in pixels.
+    """
+    A run.
+
+    recording, camera, poses: where from, in words. network: what ran it, as diagnostics say it.
+    size: width and height in pixels.
 
     states: frames by what was said about them; coverage: share of pixels with depth, relative:
     median of sigma / depth, seconds: of computing, each one value per frame with depth.
@@ -94,7 +111,7 @@ class DepthSummary:
 
     @property
     def scale(self) -> str | None:
-        """ "metric", "relative", or None without any depth."""
+        """Return "metric", "relative", or None without any depth."""
         return next((name for name in ("metric", "relative") if self.scales[name]), None)
 
     @property
@@ -134,7 +151,7 @@ class DepthSummary:
         }
 
     def as_text(self) -> str:
-        """The summary for a terminal."""
+        """Return the summary for a terminal."""
         width, height = self.size
         states = ", ".join(f"{count} {name}" for name, count in self.states.most_common())
         rows = [

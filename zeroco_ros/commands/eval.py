@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco eval`: accuracy, robustness and confidence on data with ground truth."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+import sys
 from typing import Any
 
 from zeroco_ros.commands import eval_depth
@@ -212,9 +226,9 @@ def _names(args: argparse.Namespace) -> list[str]:
 
 
 def _sets(args: argparse.Namespace) -> list[Any]:
-    """The sets that --dataset, --data and --sets name, with at most --pairs pairs."""
+    """Return the sets that --dataset, --data and --sets name, with at most --pairs pairs."""
     from zeroco_ros.commands.eval_procedural import procedural_sets
-    from zeroco_ros.evaluation.datasets import FLOW_DATASETS, find_sets
+    from zeroco_ros.evaluation.datasets import find_sets, FLOW_DATASETS
     from zeroco_ros.evaluation.flow_set import fewer
 
     kinds = dataset_kinds(args, FLOW_DATASETS)
@@ -239,7 +253,11 @@ def _limit_threads(threads: int) -> None:
 
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """A progress bar on stderr, if that is a terminal; called with a text before each step."""
+    """
+    Yield a progress bar on stderr, if that is a terminal.
+
+    Called with a text before each step.
+    """
     from tqdm import tqdm
 
     with tqdm(total=total, unit="estimate", disable=None, leave=False, file=sys.stderr) as bar:

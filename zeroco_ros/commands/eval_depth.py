@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco eval depth`: depth, its uncertainty and the trajectory on posed sequences."""
 
 from __future__ import annotations
@@ -36,7 +50,7 @@ def run_depth(args: argparse.Namespace, names: list[str], progress: Progress) ->
 
 
 def chosen_sequences(args: argparse.Namespace) -> list[Any]:
-    """The sequences that --data, --dataset and --sets name, --frames of each at most."""
+    """Return the sequences that --data, --dataset and --sets name, --frames of each at most."""
     from zeroco_ros.commands.eval_procedural import procedural_sequences
     from zeroco_ros.evaluation.datasets import DEPTH_DATASETS, find_sequences
     from zeroco_ros.evaluation.sequences import shorter

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Options that several parts of `zeroco eval` read."""
 
 from __future__ import annotations
@@ -18,7 +32,8 @@ def listed(text: str, option: str) -> list[str]:
 
 
 def dataset_kinds(args: argparse.Namespace, datasets: Iterable[str]) -> list[str]:
-    """Return what --dataset names.
+    """
+    Return what --dataset names.
 
     Raises ConfigError for anything but `datasets` and procedural.
     """

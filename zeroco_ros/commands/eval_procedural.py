@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The training world as evaluation sets: held-out pairs with exact flow, posed sequences."""
 
 from __future__ import annotations
@@ -14,7 +28,8 @@ PERIOD_NS = 100_000_000
 
 
 def procedural_sets(count: int = PAIRS, size: tuple[int, int] = SIZE) -> list[Any]:
-    """FlowSets `homography-mild`, `-medium`, `-hard` and `scenes` of `count` pairs each.
+    """
+    Return FlowSets `homography-mild`, `-medium`, `-hard` and `scenes` of `count` pairs each.
 
     The seeds are those of training's held-out set, which no training draws. Pairs are rendered
     when they are read: about a second each at 640x480.
@@ -62,7 +77,8 @@ def _pool() -> Any:
 def procedural_sequences(
     frames: int = SEQUENCE_FRAMES, size: tuple[int, int] | None = None
 ) -> list[Any]:
-    """PosedSequences `world-walk`, `-static`, `-rotation`, `-plane`, `-moving`, depth exact.
+    """
+    Return PosedSequences `world-walk`, `-static`, `-rotation`, `-plane`, `-moving`, depth exact.
 
     Rendered when they are read: about a tenth of a second for a frame of 320x240.
     """

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco export`: the network as ONNX graphs at a fixed resolution."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+import sys
 
 HELP = "write the network as ONNX graphs, an engine for ONNX Runtime and TensorRT"
 DESCRIPTION = """\
@@ -54,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     from zeroco_ros.commands.check import print_parity
     from zeroco_ros.engine.resolutions import image_size
     from zeroco_ros.estimate.config import preset
-    from zeroco_ros.estimate.exported import ExportReport, export_engine
+    from zeroco_ros.estimate.exported import export_engine, ExportReport
     from zeroco_ros.estimate.parity import check_engine
     from zeroco_ros.estimate.parity_verdict import store_verdict
 

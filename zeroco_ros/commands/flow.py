@@ -1,13 +1,27 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco flow`: the flow between two images, to a file."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from pathlib import Path
 import re
 import sys
 import time
-from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zeroco_ros.commands.network_options import (
@@ -125,7 +139,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _outputs(args: argparse.Namespace) -> tuple[Path, Path | None]:
-    """The files to write, found writable before any work is done."""
+    """Return the files to write, found writable before any work is done."""
     from zeroco_ros.media.atomic import ensure_writable
     from zeroco_ros.media.flow_files import FLOW_EXTENSIONS
 
@@ -144,7 +158,7 @@ def _outputs(args: argparse.Namespace) -> tuple[Path, Path | None]:
 
 
 def flow_config(args: argparse.Namespace) -> FlowConfig:
-    """The preset with the explicit options put over it; raises ConfigError."""
+    """Return the preset with the explicit options put over it; raises ConfigError."""
     from zeroco_ros.estimate.config import preset
 
     chosen = {
@@ -161,7 +175,7 @@ def flow_config(args: argparse.Namespace) -> FlowConfig:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """ "240x320" as (height, width); the range is FlowConfig's to judge."""
+    """Return "240x320" as (height, width); the range is FlowConfig's to judge."""
     match = re.fullmatch(r"(\d{1,6})[xX](\d{1,6})", text.strip())
     if match is None:
         raise ConfigError(
@@ -215,6 +229,6 @@ def _write_pictures(
 
 
 def _say(text: str) -> None:
-    """A passing word for somebody who waits at a terminal; "" wipes it away."""
+    """Print a passing word for somebody who waits at a terminal; "" wipes it away."""
     if sys.stderr.isatty():
         print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

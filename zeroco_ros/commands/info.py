@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco info`: what this installation has, what it lacks, and how to get that."""
 
 from __future__ import annotations
@@ -9,10 +23,10 @@ import importlib.metadata
 import importlib.util
 import json
 import os
+from pathlib import Path
 import platform
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from zeroco_ros import __version__
@@ -60,7 +74,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def gather() -> dict[str, Any]:
-    """The report as plain values: package, libraries, ros, devices, backends, weights, missing."""
+    """
+    Return the report as plain values.
+
+    package, libraries, ros, devices, backends, weights, missing.
+    """
     libraries = {name: _library(module, name) for module, name, _, _ in _LIBRARIES}
     ros = _ros()
     weights = _weights(readable=libraries["safetensors"]["problem"] is None)
@@ -79,7 +97,7 @@ def gather() -> dict[str, Any]:
 def _missing(
     libraries: dict[str, Any], ros_problem: str | None, has_weights: bool
 ) -> list[dict[str, str]]:
-    """What is missing or broken, what it is for, and how to install it."""
+    """Return what is missing or broken, what it is for, and how to install it."""
     holes = [
         (name, purpose, install, libraries[name]["problem"])
         for _, name, purpose, install in _LIBRARIES
@@ -186,7 +204,7 @@ def _torch_devices() -> dict[str, Any]:
 
 
 def _backends(torch_problem: str | None) -> dict[str, str]:
-    """What can run the network now, as `--backend` calls it."""
+    """Return what can run the network now, as `--backend` calls it."""
     if torch_problem is not None:
         problem = f"not usable: {torch_problem}"
         return {"torch": problem, **dict.fromkeys(("onnx", "tensorrt"), "not usable: needs torch")}
@@ -208,7 +226,7 @@ def _backends(torch_problem: str | None) -> dict[str, str]:
 
 
 def _weights(readable: bool) -> list[dict[str, Any]]:
-    """The shipped model files with their size, sha256 and license."""
+    """Return the shipped model files with their size, sha256 and license."""
     from zeroco_ros.weights import shipped
 
     report = []
@@ -236,7 +254,7 @@ def _license(path: Path) -> str | None:
 
 
 def as_text(report: dict[str, Any]) -> str:
-    """The report for people: one fact per line, what is missing last."""
+    """Return the report for people: one fact per line, what is missing last."""
     devices, ros = report["devices"], report["ros"]
     cpu = devices["cpu"]
     lines = [f"zeroco_ros {report['package']['version']}"]

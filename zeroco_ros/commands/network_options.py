@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The options of every command that runs a network: what runs it, and on what."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+import sys
 from typing import TYPE_CHECKING
 
 from zeroco_ros.errors import ConfigError
@@ -19,7 +33,8 @@ PROVIDERS = ("auto", "cpu", "cuda", "tensorrt")
 def add_network_options(
     parser: argparse.ArgumentParser, *, weights: bool = True, engine: str = "--engine"
 ) -> None:
-    """Declare them as a group.
+    """
+    Declare them as a group.
 
     weights: `--weights` too, where the command has none of its own; engine: what the option for
     the engine's folder is called, where `--engine` is something else.
@@ -75,7 +90,7 @@ def add_network_options(
 
 
 def network_options(args: argparse.Namespace) -> NetworkOptions:
-    """What was chosen; raises ConfigError for what does not go together."""
+    """Return what was chosen; raises ConfigError for what does not go together."""
     from zeroco_ros.estimate.network import NetworkOptions
 
     return NetworkOptions(
@@ -102,7 +117,7 @@ def check_network_options(args: argparse.Namespace) -> None:
 
 
 def network_parameters(args: argparse.Namespace) -> dict[str, str | int | bool]:
-    """The same as parameters of a node, paths made absolute; what is not given is left out."""
+    """Return same as parameters of a node, paths made absolute; what is not given is left out."""
     given: dict[str, str | int | bool | None] = {
         "backend": args.backend,
         "weights": _for_node(args.weights),
@@ -129,8 +144,10 @@ def _for_node(weights: str | None) -> str | None:
 
 
 def warn_of_backend(running: RunningFlow, verb: str, args: argparse.Namespace) -> None:
-    """Say on stderr why the engine that was given does not serve, or a better backend does not,
-    and which options play no part.
+    """
+    Say on stderr why the engine that was given does not serve, or a better backend does not.
+
+    And which options play no part.
     """
     unused = _unused(args, running.backend)
     if unused:

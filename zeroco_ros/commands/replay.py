@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco replay`: bags through the estimators without ROS, with metrics and a report."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+import sys
 from typing import TYPE_CHECKING
 
 from zeroco_ros.commands.network_options import add_network_options, network_parameters
@@ -183,7 +197,7 @@ def _options(args: argparse.Namespace) -> RunOptions:
 
 
 def _print(merged: ReplayRun, out: Path) -> None:
-    """The pooled numbers as a table."""
+    """Print the pooled numbers as a table."""
     record, timing = merged.metrics, merged.timing
     for group in GROUPS:
         for name, metric in record.metrics.items():

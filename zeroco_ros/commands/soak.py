@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco soak`: hostile traffic at a live node."""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
+import sys
 
 from zeroco_ros.commands.network_options import (
     add_network_options,
@@ -63,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     size = _checked(args)
     parameters = {**network_parameters(args), **parse_parameters(args.set)}
     require_rclpy()
-    from zeroco_ros.soak.run import SoakOptions, run_soak
+    from zeroco_ros.soak.run import run_soak, SoakOptions
 
     report = run_soak(
         SoakOptions(

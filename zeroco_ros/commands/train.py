@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """`zeroco train`: train the networks of this package from nothing."""
 
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from dataclasses import replace
+import os
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +187,7 @@ def _depth(args: argparse.Namespace) -> int:
 
 def _ablate(args: argparse.Namespace) -> int:
     from zeroco_ros.commands.info import cpu
-    from zeroco_ros.training.ablation import VARIANTS, ablate, as_json, as_markdown
+    from zeroco_ros.training.ablation import ablate, as_json, as_markdown, VARIANTS
 
     names = args.objectives.split(",") if args.objectives else list(VARIANTS)
     machine = cpu()
@@ -201,13 +215,13 @@ def _recipe(args: argparse.Namespace):
 
 
 def _as_told(recipe, args: argparse.Namespace):
-    """A recipe with what the command line says instead."""
+    """Return a recipe with what the command line says instead."""
     changes = {name: getattr(args, name, None) for name in ("steps", "seed")}
     return replace(recipe, **{k: v for k, v in changes.items() if v is not None})
 
 
 def _head_run(args: argparse.Namespace) -> dict[str, Any]:
-    """The command line's part of `HeadRunOptions`."""
+    """Return the command line's part of `HeadRunOptions`."""
     names = ("out", "backbone", "minutes", "textures", "threads", "resume", "held_out")
     return {name: getattr(args, name) for name in names} | {"command": _command(args)}
 
@@ -231,7 +245,7 @@ def _options(args: argparse.Namespace, *, resume: bool = False):
 
 
 def _command(args: argparse.Namespace) -> str:
-    """The command line for the model card, without this machine's paths."""
+    """Return the command line for the model card, without this machine's paths."""
     words = [f"zeroco train {args.what} --out DIR"]
     for name in ("steps", "minutes", "seed", "threads", "pairs"):
         value = getattr(args, name, None)

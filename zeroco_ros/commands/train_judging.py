@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Real data with ground truth beside a training run: judged on, never trained on."""
 
 from __future__ import annotations
@@ -29,7 +43,7 @@ def judge_of(folder: Path):
 
 
 def real_data(folder: Path, weights: Path) -> str:
-    """The evaluation's table on data with ground truth, beside OpenCV's DIS."""
+    """Return the evaluation's table on data with ground truth, beside OpenCV's DIS."""
     from zeroco_ros.estimate.network import NetworkOptions
     from zeroco_ros.evaluation.datasets import find_sets
     from zeroco_ros.evaluation.evaluate import evaluate
@@ -45,12 +59,12 @@ def real_data(folder: Path, weights: Path) -> str:
 
 
 def real_depth(folder: Path, weights: Path, backbone: str, head: str, command: str) -> str:
-    """The depth head's errors on pairs with measured depth, beside plain answers."""
+    """Return the depth head's errors on pairs with measured depth, beside plain answers."""
     from zeroco_ros.estimate.config import preset
     from zeroco_ros.estimate.flow import FlowEstimator
     from zeroco_ros.estimate.learned_depth import LearnedDepth
     from zeroco_ros.evaluation.datasets import find_sequences
-    from zeroco_ros.evaluation.depth_pairs import METHODS, PARALLAX, as_markdown, evaluate_pairs
+    from zeroco_ros.evaluation.depth_pairs import as_markdown, evaluate_pairs, METHODS, PARALLAX
 
     config = replace(preset("default"), head=head)
     flow = FlowEstimator(config, weights=backbone, device="cpu")

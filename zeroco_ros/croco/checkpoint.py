@@ -1,4 +1,19 @@
-"""Read and write model files: our own safetensors, and the official ones.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Read and write model files: our own safetensors, and the official ones.
 
 Ours hold the architecture and the training's notes as JSON in the safetensors metadata: the key
 "config" has the `CrocoConfig`, every other key one JSON value.
@@ -6,18 +21,18 @@ Ours hold the architecture and the training's notes as JSON in the safetensors m
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open, SafetensorError
 from safetensors.torch import save
+import torch
 from torch import Tensor
 
 from zeroco_ros.croco.model import CroCo, CrocoConfig
@@ -32,7 +47,8 @@ FORMAT = "zeroco_croco_1"
 
 @dataclass(frozen=True)
 class LoadedCroco:
-    """A network in evaluation mode, float32, on the CPU, and what its file says about it.
+    """
+    A network in evaluation mode, float32, on the CPU, and what its file says about it.
 
     metadata: the decoded JSON values of our own files (e.g. "matching": {"beta": ...}); empty for
     official files. license_note: set where use is restricted. sha256: of the file, in hex.
@@ -46,7 +62,8 @@ class LoadedCroco:
 
 
 def load_croco(name_or_path: str | Path) -> LoadedCroco:
-    """Load shipped weights by name, or a file: ours (.safetensors) or an official one (.pth).
+    """
+    Load shipped weights by name, or a file: ours (.safetensors) or an official one (.pth).
 
     The kind is told by the content, not by the name. Official weights are announced with their
     license in the log. Raises WeightsError for a missing, damaged or unsafe file and for a network
@@ -71,7 +88,8 @@ def load_croco(name_or_path: str | Path) -> LoadedCroco:
 
 
 def save_croco(path: str | Path, model: CroCo, metadata: Mapping[str, Any] | None = None) -> None:
-    """Write the network as safetensors, whole or not at all.
+    """
+    Write the network as safetensors, whole or not at all.
 
     metadata: JSON values by name, kept beside the architecture; "matching" holds what inference
     reads, such as beta. Raises ConfigError for metadata that JSON cannot hold and WeightsError
@@ -141,7 +159,7 @@ def _read_safetensors(path: Path) -> tuple[CrocoConfig, dict[str, Tensor], dict[
 
 
 def _build(config: CrocoConfig, state: Mapping[str, Tensor]) -> CroCo:
-    """The network with these tensors; every name and shape has to fit, every value be finite."""
+    """Give network with these tensors; every name and shape has to fit, every value be finite."""
     with torch.device("meta"):  # shapes without memory: the file may describe anything
         model = CroCo(config)
     expected = model.state_dict()
@@ -167,6 +185,6 @@ def _build(config: CrocoConfig, state: Mapping[str, Tensor]) -> CroCo:
 
 
 def _some(what: str, keys: list[str]) -> str:
-    """ "missing 3 tensors (a, b, ...)" for a one-line message."""
+    """Return "missing 3 tensors (a, b, ...)" for a one-line message."""
     shown = ", ".join(keys[:3]) + (", ..." if len(keys) > 3 else "")
     return f"{what} {len(keys)} tensors" + (f" ({shown})" if keys else "")

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The architecture of a network as data: enough to build it, and saved with its weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, get_args, Literal
 
 from zeroco_ros.errors import ConfigError
 
@@ -25,7 +39,8 @@ _SIZES = (
 
 @dataclass(frozen=True)
 class CrocoConfig:
-    """Widths, depths and variants of a CroCo network; the defaults are CroCo v1's ViT-B.
+    """
+    Widths, depths and variants of a CroCo network; the defaults are CroCo v1's ViT-B.
 
     pos_embed: "cosine" is CroCo v1's table added to the tokens, "rope100" CroCo v2's rotation.
     norm_im2_in_dec: the decoder normalizes the source tokens (`norm_y`), as released models do.
@@ -97,12 +112,12 @@ class CrocoConfig:
                 raise ConfigError(f"{name}={getattr(self, name)!r}: true or false is needed")
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
+        """Return the fields as plain JSON values."""
         return {**asdict(self), "img_size": list(self.img_size)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> CrocoConfig:
-        """The inverse of `to_dict`; raises ConfigError for unknown names and wrong values."""
+        """Return inverse of `to_dict`; raises ConfigError for unknown names and wrong values."""
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:

@@ -1,4 +1,19 @@
-"""The decoder's way through a pair of frames, layer by layer.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The decoder's way through a pair of frames, layer by layer.
 
 What a layer needs of one frame alone is computed once per frame (`DecoderFrame`) and serves every
 pair that the frame is in: the source's tokens are never updated, so neither are their keys and
@@ -12,7 +27,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from zeroco_ros.croco.descriptors import MatchDescriptors
 from zeroco_ros.croco.layers import DecoderBlock
@@ -77,7 +92,7 @@ class Decoder(NamedTuple):
     norm: nn.Module
 
     def query(self, side: Side) -> Query:
-        """The first block's half that needs the target only."""
+        """Return the first block's half that needs the target only."""
         x, q = self.blocks[0].query(side.tokens, side.rotary, side.cross_rotary)
         return Query(x, q, side.rotary, side.cross_rotary)
 
@@ -91,7 +106,8 @@ class Decoder(NamedTuple):
     def walk(
         self, target: Query, sources: Sequence[Offer], take: Take, features: bool
     ) -> Features:
-        """All layers of one direction; sources: of the batch's parts, one after another.
+        """
+        All layers of one direction; sources: of the batch's parts, one after another.
 
         Without features the last block ends at its queries and keys.
         """

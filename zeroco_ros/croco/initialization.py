@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Starting values of a network that is trained from nothing."""
 
 from __future__ import annotations
@@ -24,7 +38,8 @@ def init_network(model: nn.Module) -> None:
 
 
 def init_tied_cross_attention(model: nn.Module, gain: float = 1.5) -> None:
-    """Give each cross-attention's query and key projections one orthogonal matrix times `gain`.
+    """
+    Give each cross-attention's query and key projections one orthogonal matrix times `gain`.
 
     The cost volume then starts as a self-similarity of the tokens; without it supervised training
     stayed at zero flow. The two weights are equal at the start only, not shared afterwards.

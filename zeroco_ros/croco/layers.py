@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Attention, MLP and the transformer blocks; parameter names are those of the official files."""
 
 from __future__ import annotations
@@ -5,7 +19,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 from zeroco_ros.croco.rope import RotaryTable, rotate
@@ -15,7 +29,8 @@ _LOGITS_AT_ONCE = 2**19
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, *, rough: bool = False) -> Tensor:
-    """Scaled-dot-product attention on (B, N, heads, head_dim) -> (B, Nq, heads * head_dim).
+    """
+    Scaled-dot-product attention on (B, N, heads, head_dim) -> (B, Nq, heads * head_dim).
 
     rough: logits of half precision may be rounded to it, where that is faster.
     """
@@ -31,7 +46,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, *, rough: bool = False) -> Tensor:
 
 
 def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """The same a few heads at a time, so that the logits never leave the cache.
+    """
+    Return the same a few heads at a time, so that the logits never leave the cache.
 
     On a CPU with bf16 products 1.5 times as fast as the fused kernel, at 196 to 1200 tokens.
     """
@@ -48,7 +64,7 @@ def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 def _attend_plainly(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """The same as products and a softmax; TensorRT fuses it when q is scaled before the first."""
+    """Give same as products and a softmax; TensorRT fuses it when q is scaled before the first."""
     scaled = (q * q.shape[-1] ** -0.5).transpose(1, 2)
     logits = (scaled @ k.permute(0, 2, 3, 1)).float()
     mixed: Tensor = logits.softmax(-1).to(v.dtype) @ v.transpose(1, 2)
@@ -56,7 +72,8 @@ def _attend_plainly(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention with one joint projection for queries, keys and values.
+    """
+    Multi-head self-attention with one joint projection for queries, keys and values.
 
     rough: see `attend`. The flow shows the encoder's rounding, and hardly the decoder's: in bf16
     the former moved it by 0.09 px in the median, the latter by 0.02 (shipped weights).
@@ -110,7 +127,7 @@ class CrossAttention(nn.Module):
         return v
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Queries, keys and values (B, N, heads, head_dim) -> (B, Nt, dim)."""
+        """Map queries, keys and values (B, N, heads, head_dim) to (B, Nt, dim)."""
         out: Tensor = self.proj(attend(q, k, v, rough=True))
         return out
 
@@ -148,7 +165,8 @@ class EncoderBlock(nn.Module):
 
 
 class DecoderBlock(nn.Module):
-    """Self-attention, cross-attention, MLP; split where the match descriptors appear.
+    """
+    Self-attention, cross-attention, MLP; split where the match descriptors appear.
 
     `query` runs the target's tokens up to the queries of the cross-attention, `key` and `value`
     need the source's tokens only, `finish` is the rest: the last block of a matcher does without
@@ -187,7 +205,7 @@ class DecoderBlock(nn.Module):
         return out
 
     def descriptors(self, q: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
-        """Queries (B, Nt, dim), with the scale folded in, and keys (B, Ns, dim)."""
+        """Return the queries (B, Nt, dim), with the scale folded in, and keys (B, Ns, dim)."""
         return q.flatten(2) * self.cross_attn.descriptor_scale, k.flatten(2)
 
 
@@ -205,7 +223,8 @@ class PatchStem(nn.Module):
 
 
 class ConvStem(nn.Module):
-    """Four 3x3 convolutions of stride 2, normalized per pixel, in place of the patch embedding.
+    """
+    Four 3x3 convolutions of stride 2, normalized per pixel, in place of the patch embedding.
 
     Xiao et al., Early Convolutions Help Transformers See Better (2021).
     """

@@ -1,4 +1,19 @@
-"""CroCo: a ViT encoder and a decoder that attends from the target's tokens to the source's.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+CroCo: a ViT encoder and a decoder that attends from the target's tokens to the source's.
 
 CroCo: Weinzaepfel et al., NeurIPS 2022 (v1) and ICCV 2023 (v2); DUSt3R: Wang et al., CVPR 2024.
 ZeroCo (An et al., CVPR 2025) reads the decoder's cross-attention as a cost volume: `decode_pair`
@@ -8,7 +23,7 @@ therefore returns the queries and keys of every layer, never a map per head.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from zeroco_ros.croco.config import CrocoConfig
 from zeroco_ros.croco.decoder import (
@@ -21,18 +36,19 @@ from zeroco_ros.croco.decoder import (
     walk_lock_step,
 )
 from zeroco_ros.croco.descriptors import Encoding, MatchDescriptors, PairDescriptors
-from zeroco_ros.croco.initialization import INITIAL_LOG_SCALE, init_network
+from zeroco_ros.croco.initialization import init_network, INITIAL_LOG_SCALE
 from zeroco_ros.croco.layers import ConvStem, DecoderBlock, EncoderBlock, PatchStem
-from zeroco_ros.croco.positions import Grid, cosine_table
+from zeroco_ros.croco.positions import cosine_table, Grid
 from zeroco_ros.croco.pretraining import Completion, kept_and_masked, patchify, zero_patches
-from zeroco_ros.croco.rope import RotaryTable, rotary_table
+from zeroco_ros.croco.rope import rotary_table, RotaryTable
 from zeroco_ros.errors import ConfigError, ImageError
 
 __all__ = ["CroCo", "CrocoConfig", "Encoding", "MatchDescriptors", "PairDescriptors"]
 
 
 class CroCo(nn.Module):
-    """The network of a `CrocoConfig`; parameters are named as in the official files.
+    """
+    The network of a `CrocoConfig`; parameters are named as in the official files.
 
     match_log_scale: with the "conv" stem a learned scalar; training multiplies the head-mean
     logits by its exponential, inference uses beta = exp(-match_log_scale).
@@ -86,7 +102,8 @@ class CroCo(nn.Module):
         return height // patch, width // patch
 
     def encode(self, images: Tensor) -> Encoding:
-        """Encode (B, 3, H, W) images, RGB in [0, 1] normalized with ImageNet's mean and std.
+        """
+        Encode (B, 3, H, W) images, RGB in [0, 1] normalized with ImageNet's mean and std.
 
         H and W are multiples of the patch size and need not be equal. Raises ImageError otherwise.
         """
@@ -94,7 +111,7 @@ class CroCo(nn.Module):
         return Encoding(self._encode(images, grid, None), grid)
 
     def _encode(self, images: Tensor, grid: Grid, kept: Tensor | None) -> Tensor:
-        """Encoder over all tokens, or over those at the indices kept (B, K)."""
+        """Run the encoder over all tokens, or over those at the indices kept (B, K)."""
         # Under autocast the residual stream stays in the parameters' type.
         x: Tensor = self.patch_embed(images).to(self.enc_norm.weight.dtype)
         if self.config.pos_embed == "cosine":
@@ -114,7 +131,11 @@ class CroCo(nn.Module):
         return rotary_table(grid, width // heads, like)
 
     def _side(self, tokens: Tensor, grid: Grid) -> Side:
-        """Decoder tokens with position embedding and tables; tokens are of the decoder's width."""
+        """
+        Return the decoder tokens with position embedding and tables.
+
+        Tokens are of the decoder's width.
+        """
         config = self.config
         tokens = tokens.to(self.dec_norm.weight.dtype)
         if config.pos_embed == "cosine":
@@ -124,7 +145,7 @@ class CroCo(nn.Module):
 
     @property
     def decoder(self) -> Decoder:
-        """The decoder, of DUSt3R's two the target's."""
+        """Return the decoder, of DUSt3R's two the target's."""
         return Decoder(list(self.dec_blocks), self.dec_norm)  # type: ignore[arg-type]
 
     def decode(
@@ -138,7 +159,7 @@ class CroCo(nn.Module):
         return self._run(side_t, side_s, features)
 
     def _run(self, target: Side, source: Side, features: bool) -> MatchDescriptors:
-        """The single decoder over every layer: the source's tokens stay as they are."""
+        """Return the single decoder over every layer: the source's tokens stay as they are."""
         decoder, collector = self.decoder, Collector()
         offer = decoder.offer(source, keep=False)
         outputs = decoder.walk(decoder.query(target), [offer], collector, features)
@@ -147,7 +168,8 @@ class CroCo(nn.Module):
     def decode_pair(
         self, target: Encoding, source: Encoding, *, features: bool = False
     ) -> PairDescriptors:
-        """Descriptors of both directions, for frames of one batch size B.
+        """
+        Descriptors of both directions, for frames of one batch size B.
 
         Grids of equal shape go through the decoder as one batch of 2 B. features: also return the
         decoder blocks' outputs; without, the unused half of the last block is skipped.
@@ -156,7 +178,8 @@ class CroCo(nn.Module):
         return self.decode_frames(*frames, features=features)
 
     def prepare(self, frame: Encoding, *, keep: bool = True) -> DecoderFrame:
-        """What the decoder makes of a frame alone, for as many pairs as the frame is in.
+        """
+        Return what the decoder makes of a frame alone, for as many pairs as the frame is in.
 
         keep: also the keys and values of all layers; without, each pair computes them anew.
         """
@@ -180,7 +203,8 @@ class CroCo(nn.Module):
     def walk_pair(
         self, target: DecoderFrame, source: DecoderFrame, take: Take, *, features: bool = False
     ) -> tuple[Features, Features]:
-        """Hand over each layer's descriptors as they come, of both directions, and keep none.
+        """
+        Hand over each layer's descriptors as they come, of both directions, and keep none.
 
         take: called with 0 (target -> source) or 1, queries and keys, in the order of the layers,
         see `MatchDescriptors`. Returns the features of both directions, None where not asked.
@@ -192,7 +216,8 @@ class CroCo(nn.Module):
         return walk_lock_step((decoder, second), target.side, source.side, take, features)
 
     def forward_pretrain(self, target: Tensor, source: Tensor, mask: Tensor) -> Completion:
-        """Cross-view completion: rebuild masked patches of `target` from the rest and `source`.
+        """
+        Cross-view completion: rebuild masked patches of `target` from the rest and `source`.
 
         target, source: (B, 3, H, W) normalized images of one size. mask: (B, N) bool, true where
         hidden, the same number in every row (`pretraining.random_mask`). The configuration needs

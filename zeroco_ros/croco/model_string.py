@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Read "CroCoNet(enc_depth=12, ...)" as data: the official files carry their model as code."""
 
 from __future__ import annotations
@@ -13,7 +27,8 @@ _LONGEST = 10_000  # a real one has some 400 characters; ast recurses on what it
 
 
 def parse_model_string(text: str) -> tuple[str, dict[str, Any]]:
-    """The class name and keyword arguments of a call written as text; nothing is evaluated.
+    """
+    Return the class name and keyword arguments of a call written as text; nothing is evaluated.
 
     Allowed are literals, tuples and lists of them, a minus sign and the name `inf`. Raises
     WeightsError for anything else: other names, calls, attributes, positional arguments.
@@ -35,7 +50,7 @@ def parse_model_string(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def _literal(node: ast.expr, name: str) -> Any:
-    """A constant, a negated number, `inf` or a tuple or list of such."""
+    """Return a constant, a negated number, `inf` or a tuple or list of such."""
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Name) and node.id in _NUMBERS:

@@ -1,4 +1,19 @@
-"""Official model files: CroCo v1 and v2 in their three layouts, DUSt3R, MASt3R.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Official model files: CroCo v1 and v2 in their three layouts, DUSt3R, MASt3R.
 
 They are pickles: `unpickling` lets in tensors and argparse.Namespace only, and the description of
 the model that some carry as text is parsed, never evaluated.
@@ -47,7 +62,8 @@ _TABLES = {"enc_pos_embed": "enc_embed_dim", "dec_pos_embed": "dec_embed_dim"}
 
 
 def read_official(path: Path) -> tuple[CrocoConfig, dict[str, Tensor]]:
-    """The architecture and the backbone's tensors of an official file.
+    """
+    Return the architecture and the backbone's tensors of an official file.
 
     Raises WeightsError for files that are damaged, unsafe, or of another architecture.
     """
@@ -64,7 +80,7 @@ def read_official(path: Path) -> tuple[CrocoConfig, dict[str, Tensor]]:
 
 
 def _state_of(content: Mapping[Any, Any]) -> dict[str, Tensor]:
-    """The named tensors under "model"."""
+    """Return the named tensors under "model"."""
     state = content.get("model")
     if not isinstance(state, Mapping):
         found = ", ".join(repr(str(key)) for key in list(content)[:5]) or "nothing"
@@ -107,7 +123,7 @@ def _description(content: Mapping[Any, Any], state: Mapping[str, Tensor]) -> tup
 def _configure(
     name: str, arguments: Mapping[str, Any], state: Mapping[str, Tensor]
 ) -> CrocoConfig:
-    """The configuration that the description amounts to; CroCo v1's values where it is silent."""
+    """Give configuration that the description amounts to; CroCo v1's values where it is silent."""
     pos_embed = arguments.get("pos_embed", "cosine")
     if not isinstance(pos_embed, str) or pos_embed not in _POS_EMBED:
         raise WeightsError(f"pos_embed={pos_embed!r}; readable are {', '.join(_POS_EMBED)}")
@@ -129,7 +145,7 @@ def _configure(
 
 
 def _check_tables(config: CrocoConfig, state: Mapping[str, Tensor]) -> None:
-    """A stored v1 position table must be the one that is recomputed for every grid."""
+    """Check that a stored v1 position table is the one that is recomputed for every grid."""
     for key, width in _TABLES.items():
         if config.pos_embed != "cosine" or key not in state:
             continue

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Position tables: CroCo v1's sine-cosine embedding, and the cache that all tables share."""
 
 from __future__ import annotations
@@ -14,7 +28,8 @@ _MAX_TABLES = 64  # a table per resolution in use; zoom tiles and mixed-size tra
 
 
 class TableCache:
-    """Tables per (grid, channels, device, dtype), computed in float64 once, outside state_dict.
+    """
+    Tables per (grid, channels, device, dtype), computed in float64 once, outside state_dict.
 
     build(grid, channels) returns the float64 table on the CPU.
     """
@@ -26,7 +41,7 @@ class TableCache:
         )
 
     def get(self, grid: Grid, channels: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-        """The table on this device and in this type; do not write into it."""
+        """Return the table on this device and in this type; do not write into it."""
         if torch.compiler.is_compiling():  # a tracer's placeholder must not enter the cache
             return self._build(grid, channels).to(device=device, dtype=dtype)
         key = (grid, channels, device, dtype)
@@ -64,7 +79,8 @@ _tables = TableCache(_cosine_table)
 
 
 def cosine_table(grid: Grid, channels: int, like: Tensor) -> Tensor:
-    """CroCo v1's embedding (h * w, channels) of a token grid; channels is a multiple of 4.
+    """
+    Return CroCo v1's embedding (h * w, channels) of a token grid; channels is a multiple of 4.
 
     Computed anew for each grid with positions in tokens (MAE, He et al. 2022, as CroCo v1 has it).
     """

@@ -1,4 +1,19 @@
-"""Cross-view completion, CroCo's pre-training task: masks, patches and the loss.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Cross-view completion, CroCo's pre-training task: masks, patches and the loss.
 
 Weinzaepfel et al., CroCo (NeurIPS 2022): most of the target's patches are hidden and rebuilt from
 the rest and from the source view. Loss and patch order follow MAE (He et al., CVPR 2022).
@@ -17,7 +32,8 @@ from zeroco_ros.errors import ConfigError
 
 @dataclass(frozen=True)
 class Completion:
-    """One pre-training pass.
+    """
+    One pre-training pass.
 
     prediction: (B, N, 3 * p * p) rebuilt patches. mask: (B, N) bool, true where hidden.
     target: (B, N, 3 * p * p) the true patches, in the units of the normalized images.
@@ -28,7 +44,7 @@ class Completion:
     target: Tensor
 
     def loss(self, *, norm_pix: bool = True, masked: bool = True) -> Tensor:
-        """The mean squared error, see `completion_loss`."""
+        """Return the mean squared error, see `completion_loss`."""
         return completion_loss(
             self.prediction, self.target, self.mask, norm_pix=norm_pix, masked=masked
         )
@@ -42,7 +58,8 @@ def random_mask(
     generator: torch.Generator | None = None,
     device: torch.device | str = "cpu",
 ) -> Tensor:
-    """(batch, tokens) bool: int(ratio * tokens) random patches hidden in every row.
+    """
+    (batch, tokens) bool: int(ratio * tokens) random patches hidden in every row.
 
     ratio is in [0, 1). A `generator`, if given, lives on `device`. Raises ConfigError.
     """
@@ -50,7 +67,8 @@ def random_mask(
 
 
 def hide(chance: Tensor, ratio: float) -> Tensor:
-    """(B, N) bool: the int(ratio * N) patches of lowest `chance` (B, N) hidden in every row.
+    """
+    (B, N) bool: the int(ratio * N) patches of lowest `chance` (B, N) hidden in every row.
 
     ratio is in [0, 1). Raises ConfigError.
     """
@@ -60,7 +78,8 @@ def hide(chance: Tensor, ratio: float) -> Tensor:
 
 
 def kept_and_masked(mask: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
-    """Token indices (B, K) kept and (B, N - K) hidden, both ascending.
+    """
+    Token indices (B, K) kept and (B, N - K) hidden, both ascending.
 
     Raises ConfigError unless mask is (B, h * w) bool with as many hidden patches in every row.
     """
@@ -96,7 +115,7 @@ def patchify(images: Tensor, patch_size: int = 16) -> Tensor:
 
 
 def unpatchify(patches: Tensor, grid: Grid, patch_size: int = 16) -> Tensor:
-    """The inverse of `patchify`: (B, h * w, p * p * 3) -> (B, 3, h * p, w * p)."""
+    """Return the inverse of `patchify`: (B, h * w, p * p * 3) -> (B, 3, h * p, w * p)."""
     rows, cols = grid
     blocks = patches.reshape(len(patches), rows, cols, patch_size, patch_size, 3)
     images = blocks.permute(0, 5, 1, 3, 2, 4)
@@ -106,7 +125,8 @@ def unpatchify(patches: Tensor, grid: Grid, patch_size: int = 16) -> Tensor:
 def completion_loss(
     prediction: Tensor, target: Tensor, mask: Tensor, *, norm_pix: bool = True, masked: bool = True
 ) -> Tensor:
-    """Mean squared error of patches (B, N, P): a scalar.
+    """
+    Mean squared error of patches (B, N, P): a scalar.
 
     norm_pix: each true patch is first brought to mean 0 and (unbiased) variance 1. masked: the
     mean over the hidden patches, mask (B, N) true, instead of over all.

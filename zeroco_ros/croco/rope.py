@@ -1,4 +1,19 @@
-"""Rotary position embedding in two dimensions, as CroCo v2 uses it ("RoPE100").
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Rotary position embedding in two dimensions, as CroCo v2 uses it ("RoPE100").
 
 RoPE: Su et al., RoFormer (2021). CroCo v2: Weinzaepfel et al. (ICCV 2023), base frequency 100. Of
 each head's channels the first half rotates with the token's row (y), the second half with its
@@ -24,7 +39,7 @@ class RotaryTable(NamedTuple):
     sin: Tensor
 
     def select(self, kept: Tensor) -> RotaryTable:
-        """The rows of the kept tokens, kept (B, K) int64 -> tables (B, K, 1, head_dim)."""
+        """Return the rows of the kept tokens, kept (B, K) int64 -> tables (B, K, 1, head_dim)."""
         return RotaryTable(self.cos[kept], self.sin[kept])
 
 
@@ -49,7 +64,7 @@ _tables = TableCache(_rotary_table)
 
 
 def rotary_table(grid: Grid, head_dim: int, like: Tensor) -> RotaryTable:
-    """The rotary table of a token grid (h, w) on the device and in the type of `like`; cached."""
+    """Give rotary table of a token grid (h, w) on the device and in the type of `like`; cached."""
     table = _tables.get(grid, head_dim, like.device, like.dtype)
     return RotaryTable(table[0], table[1])
 

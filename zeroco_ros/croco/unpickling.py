@@ -1,13 +1,27 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Open a pickled model file without giving it a chance to run anything."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 import pickle
 import re
-import warnings
-from pathlib import Path
 from typing import Any
+import warnings
 
 import torch
 from torch.torch_version import TorchVersion
@@ -19,7 +33,8 @@ _REFUSED = re.compile(r"GLOBAL (\S+)")
 
 
 def unpickle(path: Path) -> Any:
-    """torch.load that can make nothing but tensors, plain containers and argparse.Namespace.
+    """
+    torch.load that can make nothing but tensors, plain containers and argparse.Namespace.
 
     Raises WeightsError when the file is damaged or asks for anything else.
     """

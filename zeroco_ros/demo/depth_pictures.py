@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pictures of the recorded depth: some frames large, all of them as an animation."""
 
 from __future__ import annotations
@@ -15,7 +29,7 @@ from tqdm import tqdm
 
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.demo.nodes import DEPTH
-from zeroco_ros.demo.pictures import ANIMATED, PANEL_WIDTH, STILLS, answers, count_answers
+from zeroco_ros.demo.pictures import ANIMATED, answers, count_answers, PANEL_WIDTH, STILLS
 from zeroco_ros.demo.scoring import ByStamp, Frames
 from zeroco_ros.evaluation.bag_camera import CameraSource
 from zeroco_ros.evaluation.bag_truth import meters
@@ -70,7 +84,8 @@ def draw_depth(
     truth: str | None = None,
     progress: bool = True,
 ) -> list[Path]:
-    """Write depth_N.png and depth.gif into a folder; the paths written.
+    """
+    Write depth_N.png and depth.gif into a folder; the paths written.
 
     output: the recorded bag; truth: topic of the camera's bag that gets a panel of its own.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How good the recorded depth is: against the truth, and what sigma says about it."""
 
 from __future__ import annotations
@@ -14,12 +28,12 @@ from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.demo.moving import Mask, moving_pixels
 from zeroco_ros.demo.nodes import DEPTH
 from zeroco_ros.demo.pictures import answers
-from zeroco_ros.demo.scoring import LEAST, ByStamp
+from zeroco_ros.demo.scoring import ByStamp, LEAST
 from zeroco_ros.evaluation.bag_camera import CameraSource
 from zeroco_ros.evaluation.bag_truth import true_depth
 from zeroco_ros.evaluation.depth_metrics import (
-    FrameScore,
     depth_errors,
+    FrameScore,
     known_truth,
     score_frame,
 )
@@ -29,7 +43,8 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class DepthScore:
-    """Means over frames of a recorded run.
+    """
+    Means over frames of a recorded run.
 
     frames: with depth and truth; coverage: share of the pixels with truth that have depth, over
     all frames; abs_rel: mean |d - t| / t; delta: share within a factor of 1.25; surer, vaguer:
@@ -53,8 +68,11 @@ class DepthScore:
 
 @dataclass(frozen=True)
 class DepthFacts:
-    """What can be said without truth: frames with depth, their mean coverage, and the median of
-    sigma / depth over them."""
+    """
+    What can be said without truth.
+
+    Frames with depth, their mean coverage, and the median of sigma / depth over them.
+    """
 
     frames: int
     coverage: float
@@ -70,7 +88,8 @@ def score_depth(
     flow: str | None = None,
     progress: bool = True,
 ) -> DepthScore | None:
-    """Score the depth of a recorded bag against a depth topic of the camera's bag.
+    """
+    Score the depth of a recorded bag against a depth topic of the camera's bag.
 
     flow: topic with true flow, which tells what moves. None where no frame has depth and truth.
     """
@@ -104,7 +123,7 @@ def score_depth(
 
 
 def _halves(depth: Floats, truth: Floats, doubt: Floats) -> tuple[float, float]:
-    """AbsRel of the known pixels with the smaller and the larger doubt."""
+    """Return AbsRel of the known pixels with the smaller and the larger doubt."""
     with np.errstate(invalid="ignore"):
         known = known_truth(truth) & (depth > 0)
     order = np.argsort(doubt[known], kind="stable")
@@ -115,7 +134,7 @@ def _halves(depth: Floats, truth: Floats, doubt: Floats) -> tuple[float, float]:
 
 
 def _still_error(depth: Floats, truth: Floats, still: Mask) -> list[float]:
-    """AbsRel of the pixels that stand still, nothing where there is none."""
+    """Return AbsRel of the pixels that stand still, nothing where there is none."""
     with np.errstate(invalid="ignore"):
         known = known_truth(truth) & (depth > 0) & still
     if not known.any():

@@ -1,4 +1,19 @@
-"""The demo's own world: a gallery of photographs that a camera drives through.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The demo's own world: a gallery of photographs that a camera drives through.
 
 All pictures come from scikit-image's wheel and are free to use (see training.photos.BUNDLED).
 World axes: x right, y ahead, z up, in meters; body 0 is the room, 1 slides, 2 turns.
@@ -55,7 +70,7 @@ DRIVE = np.array(
 
 
 def gallery() -> list[Quad]:
-    """The quads of the room, its pictures and its boxes."""
+    """Return the quads of the room, its pictures and its boxes."""
     rng = np.random.default_rng(7)
     quads = _room(rng)
     for name, x, z, width in POSTERS:
@@ -66,7 +81,7 @@ def gallery() -> list[Quad]:
 
 
 def view_at(time: float, size: tuple[int, int]) -> View:
-    """The camera and the bodies `time` seconds into the drive of DURATION seconds."""
+    """Return the camera and the bodies `time` seconds into the drive of DURATION seconds."""
     angle, radius, height, roll = (_eased(time, DRIVE[:, 0], track) for track in DRIVE.T[1:])
     around = np.radians(angle)
     eye = PIVOT + radius * np.array([np.sin(around), -np.cos(around), 0.0])
@@ -136,7 +151,7 @@ def _room(rng: np.random.Generator) -> list[Quad]:
 
 
 def _poster(photo: Pixels, x: float, z: float, width: float) -> list[Quad]:
-    """A photograph in a dark frame, a hand's breadth before the back wall."""
+    """Return a photograph in a dark frame, a hand's breadth before the back wall."""
     height = width * photo.shape[0] / photo.shape[1]
     margin = max(photo.shape[:2]) // 24
     framed = cv2.copyMakeBorder(
@@ -170,7 +185,7 @@ def _box(
 
 
 def _photo(name: str) -> Pixels:
-    """A photograph of scikit-image by its file name, one of those with free terms."""
+    """Return a photograph of scikit-image by its file name, one of those with free terms."""
     import skimage
 
     assert name in BUNDLED
@@ -190,7 +205,7 @@ def _tinted(texture: Pixels, gain: tuple[float, float, float]) -> Pixels:
 
 
 def _cropped(photo: Pixels, aspect: float) -> Pixels:
-    """The middle of a photograph with the given width / height."""
+    """Return the middle of a photograph with the given width / height."""
     height, width = photo.shape[:2]
     wide, high = min(width, round(height * aspect)), min(height, round(width / aspect))
     x, y = (width - wide) // 2, (height - high) // 2

@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A node as the process it is on a robot, with its console output in a file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 import contextlib
+from pathlib import Path
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 
 from zeroco_ros.demo.nodes import NAMESPACE, NodeSpec
@@ -22,7 +36,8 @@ _LEVEL = re.compile(r"\[(WARN|ERROR|FATAL)\](?: \[[\d.]+\])?(?: \[[^\]]*\])?:? ?
 
 
 class NodeProcess:
-    """A running node; a context manager that ends it.
+    """
+    A running node; a context manager that ends it.
 
     spec: which one. remap: names inside the node -> topics. parameters: of the node. log: file
     for its console output.
@@ -60,7 +75,11 @@ class NodeProcess:
 
     @property
     def model(self) -> str:
-        """What the node says it runs: file, hash, device, precision; "" if it said nothing."""
+        """
+        Return what the node says it runs: file, hash, device, precision.
+
+        "" if it said nothing.
+        """
         match = _CONFIGURED.search(self.log.read_text(errors="replace"))
         return match[1].strip() if match else ""
 
@@ -102,5 +121,5 @@ class NodeProcess:
 
 
 def _parameter(value: object) -> str:
-    """A value as the ROS command line takes it; a path or word stays a string."""
+    """Return a value as the ROS command line takes it; a path or word stays a string."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One node's part of the demonstration: what was played to it and what it answered."""
 
 from __future__ import annotations
@@ -8,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from zeroco_ros.demo.nodes import NodeSpec
-from zeroco_ros.demo.session import UNANSWERED, Record
+from zeroco_ros.demo.session import Record, UNANSWERED
 from zeroco_ros.evaluation.bag_camera import CameraSource
 
 ENOUGH = 0.98  # share of the possible answers below which the run has failed
@@ -28,7 +42,7 @@ class NodeRun:
 
     @property
     def answer(self) -> str:
-        """The output that is counted and timed."""
+        """Return the output that is counted and timed."""
         return self.spec.outputs[0]
 
     @property
@@ -43,8 +57,12 @@ class NodeRun:
 
     @property
     def wrong_headers(self) -> int:
-        """Answers whose stamp and frame_id are not those of a frame that can have one, that come
-        twice, or out of order."""
+        """
+        Return the number of answers with a wrong header.
+
+        Their stamp and frame_id are not those of a frame that can have one, or they come twice, or
+        out of order.
+        """
         frames = {h.stamp_ns: h.frame_id for h in self.camera.headers}
         possible = set(self.camera.possible)
         wrong = 0
@@ -116,7 +134,7 @@ class NodeRun:
         ]
 
     def complaint_rows(self) -> list[Row]:
-        """What the node warned of."""
+        """Return what the node warned of."""
         return [("node said", line) for line in self.complaints]
 
     def _played_text(self) -> str:

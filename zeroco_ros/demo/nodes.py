@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The two nodes that the demonstration shows, and what is kept of each."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+import os
 
 # Two demonstrations on one machine must not hear each other.
 NAMESPACE = f"/zeroco_demo_{os.getpid()}"
@@ -12,7 +26,8 @@ NAMESPACE = f"/zeroco_demo_{os.getpid()}"
 
 @dataclass(frozen=True, eq=False)
 class NodeSpec:
-    """A node of this package.
+    """
+    A node of this package.
 
     name: of node and executable; module: to start it by; outputs: short names of the images that
     every frame is answered with, the one that is timed first; beside: other outputs that are kept,
@@ -35,7 +50,7 @@ class NodeSpec:
         return f"{NAMESPACE}/{self.name}"
 
     def kept(self, output: str) -> str:
-        """The topic of an output in the recorded bag."""
+        """Return the topic of an output in the recorded bag."""
         return f"/{self.name}/{output}"
 
 

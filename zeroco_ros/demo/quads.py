@@ -1,4 +1,19 @@
-"""A world of textured rectangles: pictures, depth and exact flow, in milliseconds a frame.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A world of textured rectangles: pictures, depth and exact flow, in milliseconds a frame.
 
 Training has a ray caster of its own for boxes and ellipsoids, at a second a picture; a sequence of
 VGA frames that somebody waits for needs something faster, and rectangles are enough.
@@ -23,7 +38,8 @@ _BORDER = 0.02  # relative difference of depth that still is the same surface
 
 @dataclass(frozen=True)
 class Quad:
-    """A textured rectangle in the frame of its body.
+    """
+    A textured rectangle in the frame of its body.
 
     texture: (h, w, 3) uint8 RGB. corner (3,): its top left; right, down (3,): its edges, at a
     right angle, in meters. body: index of the rigid body it belongs to, 0 is the world.
@@ -37,7 +53,7 @@ class Quad:
 
     @cached_property
     def pyramid(self) -> list[npt.NDArray[np.uint8]]:
-        """The texture, and halves of it down to a few texels."""
+        """Return the texture, and halves of it down to a few texels."""
         levels = [self.texture]
         while min(levels[-1].shape[:2]) > 8:
             levels.append(np.asarray(cv2.pyrDown(levels[-1]), dtype=np.uint8))
@@ -46,8 +62,12 @@ class Quad:
 
 @dataclass(frozen=True)
 class View:
-    """A camera at one time. K (3, 3); c2w (4, 4): camera to world, OpenCV axes, meters; bodies
-    (N, 4, 4): body to world, the first one is the identity; size: height and width in pixels."""
+    """
+    A camera at one time.
+
+    K (3, 3); c2w (4, 4): camera to world, OpenCV axes, meters; bodies (N, 4, 4): body to world,
+    the first one is the identity; size: height and width in pixels.
+    """
 
     K: Array
     c2w: Array
@@ -65,8 +85,12 @@ class Hits:
 
 @dataclass(frozen=True)
 class _Seen:
-    """A quad before the camera. Over the rays (x, y, 1) of depth 1, 1 / depth and both texture
-    coordinates times 1 / depth are linear; these (3,) vectors hold the coefficients."""
+    """
+    A quad before the camera.
+
+    Over the rays (x, y, 1) of depth 1, 1 / depth and both texture coordinates times 1 / depth are
+    linear; these (3,) vectors hold the coefficients.
+    """
 
     inverse: Array
     u: Array
@@ -76,8 +100,11 @@ class _Seen:
 
 
 class Rays:
-    """The rays of a view's pixels, or of scale x scale samples per pixel, as x of the columns and
-    y of the rows at depth 1."""
+    """
+    The rays of a view's pixels, or of scale x scale samples per pixel.
+
+    As x of the columns and y of the rows at depth 1.
+    """
 
     def __init__(self, view: View, scale: int = 1) -> None:
         height, width = view.size
@@ -87,13 +114,13 @@ class Rays:
         self.y = ((row - view.K[1, 2]) / view.K[1, 1]).astype(np.float32)
 
     def plane(self, coefficients: Array, rows: slice, columns: slice) -> Array:
-        """a x + b y + c over a part of the grid."""
+        """Return a x + b y + c over a part of the grid."""
         a, b, c = coefficients.astype(np.float32)
         return np.asarray((b * self.y[rows] + c)[:, None] + a * self.x[columns][None, :])
 
 
 def cast(quads: Sequence[Quad], view: View, rays: Rays) -> Hits:
-    """The nearest quad along each ray."""
+    """Return the nearest quad along each ray."""
     shape = (len(rays.y), len(rays.x))
     hits = Hits(np.full(shape, -1, np.int16), np.zeros(shape, np.float32))
     for index, quad in enumerate(quads):
@@ -134,7 +161,7 @@ def _see(quad: Quad, view: View, rays: Rays) -> _Seen | None:
 
 
 def render(quads: Sequence[Quad], view: View) -> npt.NDArray[np.uint8]:
-    """The picture: (H, W, 3) uint8 RGB."""
+    """Return the picture: (H, W, 3) uint8 RGB."""
     rays = Rays(view, SUPERSAMPLING)
     hits = cast(quads, view, rays)
     image = np.zeros((*hits.quad.shape, 3), np.uint8)
@@ -185,7 +212,8 @@ def _bounds(mask: npt.NDArray[np.bool_], row: int, column: int) -> tuple[slice, 
 
 
 def _level(u: Array, v: Array, levels: int) -> npt.NDArray[np.int8]:
-    """How often the texture is to be halved: log2 of the texels from one sample to the next.
+    """
+    How often the texture is to be halved: log2 of the texels from one sample to the next.
 
     Decided for blocks of samples; it changes slowly.
     """
@@ -219,7 +247,8 @@ def look(quads: Sequence[Quad], view: View) -> Look:
 
 
 def flow_between(quads: Sequence[Quad], now: Look, before: Look) -> npt.NDArray[np.float32]:
-    """Exact motion in pixels from the previous to the current position, on the current grid.
+    """
+    Exact motion in pixels from the previous to the current position, on the current grid.
 
     Returns (H, W, 2) float32, NaN where the point was hidden or outside of the previous picture.
     """

@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The demonstration from a bag to pictures: `run_demo` does it all."""
 
 from __future__ import annotations
 
-import shutil
-import signal
-import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+import shutil
+import signal
+import sys
+import threading
 from types import FrameType
 
 from zeroco_ros.bag.reader import BagReader
@@ -26,7 +40,7 @@ from zeroco_ros.demo.summary import DepthFound, FlowFound, Summary
 from zeroco_ros.demo.synthetic import FRAMES, SIZE, write_synthetic_bag
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.evaluation.bag_camera import CameraSource, find_camera
-from zeroco_ros.evaluation.bag_truth import TruthSource, find_depth, find_truth
+from zeroco_ros.evaluation.bag_truth import find_depth, find_truth, TruthSource
 
 INPUT_BAG, OUTPUT_BAG = "input_bag", "output_bag"
 # The player may be slow, and poses that lie between frames come with the next one.
@@ -36,10 +50,13 @@ _STILLS = ("flow_[0-9][0-9][0-9].png", "depth_[0-9][0-9][0-9].png")
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What is shown. bag: None renders one; out: folder that gets everything; topic: the camera's,
-    None finds it; rate: playing speed, None measures one. nodes: "flow_node", "depth_node" or
-    both. parameters: of both nodes (preset, weights, device, threads, ...); depth_parameters: of
-    depth_node, over those. frames, size (height, width), seed: of the rendered bag.
+    """
+    What is shown.
+
+    bag: None renders one; out: folder that gets everything; topic: the camera's, None finds it;
+    rate: playing speed, None measures one. nodes: "flow_node", "depth_node" or both. parameters:
+    of both nodes (preset, weights, device, threads, ...); depth_parameters: of depth_node, over
+    those. frames, size (height, width), seed: of the rendered bag.
     """
 
     bag: Path | None = None
@@ -58,7 +75,8 @@ class DemoOptions:
 
 
 def run_demo(options: DemoOptions) -> Summary:
-    """Play a bag into real nodes, record, score, draw; everything lands in `options.out`.
+    """
+    Play a bag into real nodes, record, score, draw; everything lands in `options.out`.
 
     Raises BagError, ConfigError or BackendError, and KeyboardInterrupt after ending the nodes.
     """
@@ -104,7 +122,7 @@ def _rendered(bag: Path, options: DemoOptions) -> Path:
 
 
 def _chosen(options: DemoOptions, camera: CameraSource) -> tuple[list[NodeSpec], list[str]]:
-    """The nodes to run, and why one that was asked for is not."""
+    """Return the nodes to run, and why one that was asked for is not."""
     specs = [spec for spec in (FLOW, DEPTH) if spec.name in options.nodes]
     if DEPTH in specs and camera.info_topic is None:
         reason = f"depth_node: the bag has no camera_info beside {camera.topic}"
@@ -125,7 +143,7 @@ def _play_all(
 def _play(
     reader: BagReader, camera: CameraSource, spec: NodeSpec, keep: BagWriter, options: DemoOptions
 ) -> NodeRun:
-    """What happened, what the node complained of, what it runs."""
+    """Return what happened, what the node complained of, what it runs."""
     transport = "compressed" if camera.compressed else "raw"
     parameters = {"image_transport": transport, **options.parameters}
     remap = {"image": INPUT}
@@ -183,7 +201,7 @@ def _draw_depth(depth: DepthFound, options: DemoOptions) -> list[Path]:
 
 
 def _prepared(out: Path) -> Path:
-    """The output folder, rid of what an earlier demo left there and of nothing else."""
+    """Return the output folder, rid of what an earlier demo left there and of nothing else."""
     if out.exists() and not out.is_dir():
         raise ConfigError(f"--out {out} is a file: give a folder")
     try:
@@ -202,7 +220,7 @@ def _prepared(out: Path) -> Path:
 
 
 def _listing(out: Path, pictures: list[Path], rendered: bool, ran: list[NodeSpec]) -> list[str]:
-    """What was written into `out`, by name; bags with their size."""
+    """Return what was written into `out`, by name; bags with their size."""
     names: list[str] = []
     for spec in ran:
         stills = [p.name for p in pictures if p.name.startswith(f"{spec.outputs[0]}_")]

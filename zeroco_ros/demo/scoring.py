@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How good the recorded flow is: against the truth, and beside two simple methods."""
 
 from __future__ import annotations
@@ -15,9 +29,9 @@ from zeroco_ros.bag.images import decode_image, header_stamp
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.demo.nodes import FLOW
 from zeroco_ros.evaluation.bag_camera import CameraSource
-from zeroco_ros.evaluation.bag_truth import TruthSource, true_flow
+from zeroco_ros.evaluation.bag_truth import true_flow, TruthSource
 from zeroco_ros.evaluation.methods import make_method
-from zeroco_ros.evaluation.metrics import PairScore, SetScore, score_pair, score_set
+from zeroco_ros.evaluation.metrics import PairScore, score_pair, score_set, SetScore
 from zeroco_ros.evaluation.protocols import leads_inside
 from zeroco_ros.media.panels import warped
 
@@ -30,7 +44,8 @@ OURS, DIS, ZERO = "flow_node", "OpenCV DIS", "no motion"
 def score(
     output: str | Path, camera: CameraSource, source: TruthSource, *, progress: bool = True
 ) -> dict[str, SetScore]:
-    """Scores by method over the pairs that have a recorded flow and a truth; {} if there is none.
+    """
+    Scores by method over the pairs that have a recorded flow and a truth; {} if there is none.
 
     output: the bag that the demo recorded. All methods are scored on the same pixels of the same
     pairs, in the direction and on the grid of ~/flow.
@@ -60,7 +75,8 @@ def score(
 def brightness_change(
     output: str | Path, camera: CameraSource, *, progress: bool = True
 ) -> dict[str, float]:
-    """Mean absolute gray difference (0..255) of neighboring frames after undoing the motion.
+    """
+    Mean absolute gray difference (0..255) of neighboring frames after undoing the motion.
 
     By method, over the pixels that every method leads inside the picture; what remains is wrong
     flow, but also occlusion, noise and light. For bags that do not know the truth. {} if empty.
@@ -101,7 +117,7 @@ class ByStamp:
         self._held: dict[int, Any] = {}
 
     def at(self, stamp: int) -> Any:
-        """The message of a stamp, None where there is none; older ones are forgotten."""
+        """Return the message of a stamp, None where there is none; older ones are forgotten."""
         while stamp not in self._held:
             message = next(self._messages, None)
             if message is None:
@@ -123,7 +139,7 @@ class Frames:
         self._current: tuple[int, Pixels] | None = None
 
     def pair(self, stamp: int) -> tuple[Pixels | None, Pixels | None]:
-        """The frame before the one with this stamp, and that one; stamps must grow."""
+        """Return the frame before the one with this stamp, and that one; stamps must grow."""
         while self._current is None or self._current[0] < stamp:
             message = next(self._messages, None)
             if message is None:
@@ -136,7 +152,7 @@ class Frames:
 
 
 def rgb(message: Any) -> Pixels:
-    """A decoded camera image as (H, W, 3) uint8 RGB."""
+    """Return a decoded camera image as (H, W, 3) uint8 RGB."""
     from zeroco_ros.online.image_messages import to_array
 
     pixels = to_array(message)

@@ -1,4 +1,19 @@
-"""Playing a camera into the running node and recording what it answers.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Playing a camera into the running node and recording what it answers.
 
 The pace is one the machine holds. The first frames go one by one, each waiting for its answer, and
 show how long the node takes; the rest is played on the bag's own schedule, slowed down as far as
@@ -9,13 +24,13 @@ speed given by the user nothing is held back.
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+import threading
+import time
 
 import numpy as np
 from rclpy.node import Node
@@ -33,7 +48,7 @@ from zeroco_ros.demo.node_process import NodeProcess
 from zeroco_ros.demo.nodes import NAMESPACE, NodeSpec
 from zeroco_ros.errors import BackendError
 from zeroco_ros.evaluation.bag_camera import CameraSource
-from zeroco_ros.ros.bag_player import TopicSink, player_node
+from zeroco_ros.ros.bag_player import player_node, TopicSink
 from zeroco_ros.ros.recorder import Received, Spinner, TopicRecorder
 
 INPUT = f"{NAMESPACE}/camera/image_raw"
@@ -53,7 +68,8 @@ UNANSWERED = 2  # frames: one in work, one waiting
 
 @dataclass
 class Record:
-    """What happened, by header stamp in nanoseconds.
+    """
+    What happened, by header stamp in nanoseconds.
 
     sent: when each frame was published, answered: when its first output came (monotonic seconds).
     headers: of all answers, by output name in the order of arrival. paced: stamps of the frames
@@ -74,7 +90,8 @@ class Record:
 
 
 class Session:
-    """One camera played into one node; use `run` once.
+    """
+    One camera played into one node; use `run` once.
 
     spec: the node. process: it, running. keep: the bag that gets its answers, stamped with their
     headers' time. rate: speed, None to measure one. poses: topic of the bag that is played to it
@@ -105,7 +122,8 @@ class Session:
         self._keeping = threading.Lock()
 
     def run(self, progress: bool = True) -> Record:
-        """Play everything; returns when the last answer is there or overdue.
+        """
+        Play everything; returns when the last answer is there or overdue.
 
         Raises BackendError where the node does not start or ends on the way.
         """
@@ -136,7 +154,7 @@ class Session:
         recorder.close()
 
     def _played_topics(self) -> list[Topic]:
-        """The camera's topics, reliable: a frame lost on its way would not be the node's loss."""
+        """Give camera's topics, reliable: a frame lost on its way would not be the node's loss."""
         names = [self._camera.topic, self._camera.info_topic, self._poses]
         topics = [self._reader.topics[name] for name in names if name is not None]
         quality = OfferedQos("reliable", "volatile", 10)
@@ -165,7 +183,8 @@ class Session:
         self._sink.wait_for_subscribers(PATIENCE)
 
     def _one_by_one(self, messages: Iterator[BagMessage], bar: tqdm) -> Iterator[BagMessage]:
-        """The first frames, each after the answer to the one before; sets the rate.
+        """
+        Return the first frames, each after the answer to the one before; sets the rate.
 
         What lies between two frames is played before the wait: the answer may need it, as a pose
         behind the frame's stamp. Returns the messages that are left.
@@ -203,7 +222,7 @@ class Session:
         return [] if answered is None else [answered - self.record.sent[stamp]]
 
     def _on_schedule(self, messages: Iterator[BagMessage], bar: tqdm) -> None:
-        """The rest of the bag at the rate."""
+        """Play the rest of the bag at the rate."""
         for message, _ in on_time(messages, self.record.rate):
             if message.topic == self._camera.topic and self._given_rate is None:
                 self._hold_back()
@@ -242,7 +261,7 @@ class Session:
         return stamp if is_frame else None
 
     def _receive(self, received: Received) -> None:
-        """An answer of the node; on the recorder's thread."""
+        """Take an answer of the node; on the recorder's thread."""
         name = received.topic.rpartition("/")[2]
         stamp = received.header.stamp_ns
         if name in self._newest:
@@ -290,7 +309,8 @@ def _hear(heard: list[str], message: String) -> None:
 
 
 def holdable_rate(period: float, step: float) -> float:
-    """Speed at which frames `period` seconds apart leave MARGIN x `step` seconds for each.
+    """
+    Speed at which frames `period` seconds apart leave MARGIN x `step` seconds for each.
 
     At most 1; rounded down to two digits, so that it can be told.
     """

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the demo found, as numbers and as text."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +30,12 @@ from zeroco_ros.media.atomic import atomic_write
 
 @dataclass(frozen=True)
 class FlowFound:
-    """The flow of a run. scores: by method, against `truth` (in words); brightness: by method,
-    gray levels, where there is no truth."""
+    """
+    The flow of a run.
+
+    scores: by method, against `truth` (in words); brightness: by method, gray levels, where there
+    is no truth.
+    """
 
     run: NodeRun
     truth: str | None
@@ -67,9 +85,12 @@ class FlowFound:
 
 @dataclass(frozen=True)
 class DepthFound:
-    """The depth of a run. poses: topic that was played to the node, or None; scale: "metric" or
-    "relative", the last the node said, or None; truth: topic, and score against it; facts: what
-    can be said without."""
+    """
+    The depth of a run.
+
+    poses: topic that was played to the node, or None; scale: "metric" or "relative", the last the
+    node said, or None; truth: topic, and score against it; facts: what can be said without.
+    """
 
     run: NodeRun
     poses: str | None
@@ -130,8 +151,11 @@ class DepthFound:
 
 @dataclass(frozen=True)
 class Summary:
-    """A demonstration: where it played from, what each node did, what was written; a node that
-    was not run is None, with the reason in `skipped`."""
+    """
+    A demonstration: where it played from, what each node did, what was written.
+
+    A node that was not run is None, with the reason in `skipped`.
+    """
 
     folder: str
     camera: CameraSource
@@ -165,7 +189,7 @@ class Summary:
         }
 
     def as_text(self) -> str:
-        """The summary for a terminal."""
+        """Return the summary for a terminal."""
         parts = [[("input", self._input_text())]]
         parts += [part.rows() for part in (self.flow, self.depth) if part is not None]
         parts += [[("skipped", text) for text in self.skipped]] if self.skipped else []

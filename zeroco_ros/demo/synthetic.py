@@ -1,4 +1,19 @@
-"""A bag of the demo's own: the drive through the gallery, with exact ground truth.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A bag of the demo's own: the drive through the gallery, with exact ground truth.
 
 | topic | type | what |
 |---|---|---|
@@ -20,7 +35,7 @@ from tqdm import tqdm
 
 from zeroco_ros.bag.writer import BagWriter, message_class
 from zeroco_ros.demo.gallery import DURATION, gallery, view_at
-from zeroco_ros.demo.quads import Look, View, flow_between, look, render
+from zeroco_ros.demo.quads import flow_between, Look, look, render, View
 
 FRAMES = 30
 WHOLE = 60  # frames that take the whole drive
@@ -45,7 +60,8 @@ def write_synthetic_bag(
     seed: int = 0,
     progress: bool = True,
 ) -> None:
-    """Render the drive into a new MCAP bag, the same bytes for the same arguments.
+    """
+    Render the drive into a new MCAP bag, the same bytes for the same arguments.
 
     frames: at 10 Hz; WHOLE or more take the whole drive. size: height and width in pixels. seed:
     of the noise. A bag that is there is replaced.
@@ -142,8 +158,12 @@ def _pose(header: Any, c2w: npt.NDArray[np.float64]) -> Any:
 
 
 def _quaternion(R: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """(x, y, z, w) of a rotation: the eigenvector of Bar-Itzhack's matrix (2000) for its largest
-    eigenvalue, which is stable for every rotation."""
+    """
+    (x, y, z, w) of a rotation.
+
+    The eigenvector of Bar-Itzhack's matrix (2000) for its largest eigenvalue, which is stable for
+    every rotation.
+    """
     K = np.array(
         [
             [R[0, 0] - R[1, 1] - R[2, 2], 0, 0, 0],

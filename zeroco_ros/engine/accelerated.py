@@ -1,4 +1,19 @@
-"""The backbone as functions of tensors, compiled by torch.compile or captured as CUDA graphs.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The backbone as functions of tensors, compiled by torch.compile or captured as CUDA graphs.
 
 Both pay for every new size of images once, in time and memory, and then spare Python and the
 launching of kernels. CUDA graphs: not run on a GPU by this project so far.
@@ -18,7 +33,7 @@ from zeroco_ros.croco.descriptors import Encoding
 from zeroco_ros.croco.model import CroCo
 from zeroco_ros.croco.positions import Grid
 from zeroco_ros.errors import BackendError
-from zeroco_ros.matching.cost_volume import VolumeSum, select_tokens
+from zeroco_ros.matching.cost_volume import select_tokens, VolumeSum
 
 Call = Callable[..., tuple[Tensor, ...]]
 _SIZES = 8  # sizes of images for which graphs are kept
@@ -85,7 +100,8 @@ class Accelerated:
 
 
 def compiled(function: Call) -> Call:
-    """A function through torch.compile, at the first call, which takes a minute.
+    """
+    Return a function through torch.compile, at the first call, which takes a minute.
 
     That call raises BackendError where there is no compiler (g++ on a CPU, Triton on CUDA).
     """
@@ -106,7 +122,8 @@ def compiled(function: Call) -> Call:
 
 
 def captured(function: Call) -> Call:
-    """A function of CUDA tensors of fixed shapes as a CUDA graph, captured at the first call.
+    """
+    Return a function of CUDA tensors of fixed shapes as a CUDA graph, captured at the first call.
 
     Inputs are copied to where the graph reads them, outputs from where it writes them.
     """

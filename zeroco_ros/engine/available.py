@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What this machine can run engines with: libraries and a GPU; each absence is one phrase."""
 
 from __future__ import annotations
@@ -50,7 +64,8 @@ def tensorrt_absence() -> Absence | None:
 
 
 def choose_provider(provider: str, on: str) -> str:
-    """ONNX Runtime's provider for the options given: "cpu", "cuda" or "tensorrt".
+    """
+    ONNX Runtime's provider for the options given: "cpu", "cuda" or "tensorrt".
 
     on: the device, "auto", "cpu" or "cuda".
     "auto" is CUDA where ONNX Runtime and the machine have it and the device is not "cpu"; the
@@ -77,7 +92,7 @@ def choose_provider(provider: str, on: str) -> str:
 
 
 def onnx_providers() -> list[str]:
-    """What ONNX Runtime can run on here: "cpu" and maybe "cuda" and "tensorrt"."""
+    """Return what ONNX Runtime can run on here: "cpu" and maybe "cuda" and "tensorrt"."""
     offered = importlib.import_module("onnxruntime").get_available_providers()
     there = [name for name, provider in _NAMES.items() if provider in offered and has_gpu()]
     return ["cpu", *there]

@@ -1,23 +1,38 @@
-"""The plans of a bundle: from the cache where they fit, else built, if that is allowed.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The plans of a bundle: from the cache where they fit, else built, if that is allowed.
 
 Not run on a GPU.
 """
 
 from __future__ import annotations
 
-import shlex
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+import shlex
+import time
 
 from zeroco_ros.engine import device as devices
 from zeroco_ros.engine.build_job import BuildCancelled, Job
 from zeroco_ros.engine.build_options import BuildOptions
 from zeroco_ros.engine.build_progress import BuildProgress, PhaseTree, Report
-from zeroco_ros.engine.bundle import Manifest, check_file, read_graph, read_manifest, sha256
-from zeroco_ros.engine.cache import Ingredients, NoPlan, PlanCache, PlanRecord, files_hash
+from zeroco_ros.engine.bundle import check_file, Manifest, read_graph, read_manifest, sha256
+from zeroco_ros.engine.cache import files_hash, Ingredients, NoPlan, PlanCache, PlanRecord
 from zeroco_ros.engine.tensorrt_library import require_tensorrt
 from zeroco_ros.errors import BackendError
 
@@ -33,8 +48,11 @@ class NotBuilt(BackendError):  # noqa: N818 - it names what was found
 
 @dataclass(frozen=True)
 class Plan:
-    """One graph's plan. content: the serialized engine; record: its manifest; path: its file in
-    the cache, None where it is in memory only; fresh: built just now.
+    """
+    One graph's plan.
+
+    content: the serialized engine; record: its manifest; path: its file in the cache, None where
+    it is in memory only; fresh: built just now.
     """
 
     content: bytes
@@ -72,7 +90,8 @@ def build_engine(
     force: bool = False,
     cancel: Callable[[], bool] = never,
 ) -> Plans:
-    """The plans of the bundle in `folder` for a GPU, each from the cache or built.
+    """
+    Return the plans of the bundle in `folder` for a GPU, each from the cache or built.
 
     options: None takes the newest plan that is there, whatever its options, and builds with the
     default ones. cache: see `engine.cache.cache_root`. progress: told, from the calling thread, at
@@ -97,7 +116,8 @@ def cached(
     cache: str | Path | None = None,
     device: int | devices.Device = 0,
 ) -> bool:
-    """Whether every plan of the bundle is there for this TensorRT and GPU.
+    """
+    Whether every plan of the bundle is there for this TensorRT and GPU.
 
     False where TensorRT or the GPU is missing. Raises BackendError for a folder that is no bundle.
     """
@@ -116,7 +136,7 @@ def build_command(
     device: int,
     *more: str,
 ) -> str:
-    """What to type to build a bundle's plans."""
+    """Return what to type to build a bundle's plans."""
     words = ["zeroco", "build", str(folder), *(options or BuildOptions()).arguments()]
     if cache is not None:
         words += ["--cache", str(cache)]
@@ -173,7 +193,7 @@ class _Work:
             return self._build(wanted, told)
 
     def ingredients(self, name: str) -> Ingredients:
-        """What a graph's plan depends on here."""
+        """Return what a graph's plan depends on here."""
         files = self.manifest.files
         own = {f: files[f] for f in sorted(files) if f == f"{name}.onnx" or _beside(f, name)}
         if f"{name}.onnx" not in own:
@@ -194,7 +214,7 @@ class _Work:
         return Plan(*found, self.cache.folder / f"{stem}.plan", False)
 
     def _build(self, wanted: Ingredients, told: _Told) -> Plan:
-        from zeroco_ros.engine.tensorrt_builder import BuiltPlan, build_plan
+        from zeroco_ros.engine.tensorrt_builder import build_plan, BuiltPlan
 
         onnx = self.folder / f"{wanted.graph}.onnx"
         content = read_graph(self.folder, self.manifest, onnx.name)

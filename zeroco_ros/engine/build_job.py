@@ -1,4 +1,19 @@
-"""Work in a thread of its own that can be given up: a build sits minutes in a library's C++.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Work in a thread of its own that can be given up: a build sits minutes in a library's C++.
 
 The caller's thread waits in short naps, so that signal handlers run, progress is told and a
 request to stop is seen at once.
@@ -6,9 +21,9 @@ request to stop is seen at once.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from threading import Event, Thread
+import time
 from typing import Generic, TypeVar
 
 from zeroco_ros.errors import BackendError
@@ -42,7 +57,8 @@ class Job(Generic[T]):
             self._done.set()
 
     def wait(self, look: Callable[[], None]) -> T:
-        """Start, call `look` at once and in every nap; return or raise what the work does.
+        """
+        Start, call `look` at once and in every nap; return or raise what the work does.
 
         Whatever `look` raises, or a signal handler meanwhile, stops the work and is raised; work
         that does not stop within `PATIENCE` is left behind (see `abandoned`).
@@ -63,8 +79,11 @@ class Job(Generic[T]):
 
 
 def abandoned() -> bool:
-    """Whether work that was told to stop still runs: the process should end without its exit
-    handlers (os._exit), which would take the library away under its feet.
+    """
+    Whether work that was told to stop still runs.
+
+    The process should end without its exit handlers (os._exit), which would take the library away
+    under its feet.
     """
     return any(thread.is_alive() for thread in _abandoned)
 

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How a TensorRT plan is built."""
 
 from __future__ import annotations
@@ -11,7 +25,8 @@ VERBOSITIES = ("none", "layer_names", "detailed")
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How a plan is built; each is part of its key in the cache.
+    """
+    How a plan is built; each is part of its key in the cache.
 
     workspace_mb: most GPU memory, in MiB, that one layer's scratch space may take, 16 to 65536.
     optimization_level: of the builder, 0 (builds fast) to 5 (searches longest), TensorRT's own
@@ -36,7 +51,7 @@ class BuildOptions:
             raise ConfigError(f"verbosity is {self.verbosity!r}: one of {', '.join(VERBOSITIES)}")
 
     def arguments(self) -> list[str]:
-        """The options of `zeroco build` that stand for these, those of the default left out."""
+        """Return options of `zeroco build` that stand for these, those of the default left out."""
         names = {"workspace_mb": "--workspace", "optimization_level": "--optimization-level"}
         names["verbosity"] = "--verbosity"
         words = []

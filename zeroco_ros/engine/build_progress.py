@@ -1,4 +1,19 @@
-"""How far a build is: TensorRT's nested phases as one percentage.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+How far a build is: TensorRT's nested phases as one percentage.
 
 A build takes minutes and looks dead without it.
 """
@@ -16,7 +31,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BuildProgress:
-    """Where a build is; as text, a line for a log.
+    """
+    Where a build is; as text, a line for a log.
 
     graph: its name; number, count: this graph among those of the bundle, from 1; phase: in
     TensorRT's words, or ours ("waiting for process 12"); percent: of this graph, 0 to 100, None
@@ -50,7 +66,8 @@ class _Phase:
 
 
 class PhaseTree:
-    """The open phases of a build, by the calls of IProgressMonitor; safe to call from any thread.
+    """
+    The open phases of a build, by the calls of IProgressMonitor; safe to call from any thread.
 
     A phase runs within one step of its parent, so the share of the whole is a nested fraction.
     """
@@ -62,7 +79,7 @@ class PhaseTree:
         self._begun = False
 
     def start(self, name: str, parent: str | None, steps: int) -> None:
-        """A phase of `steps` steps begins, within a step of `parent` or outermost (None)."""
+        """Begin a phase of `steps` steps, within a step of `parent` or outermost (None)."""
         with self._lock:
             self._begun = True
             self._open[name] = _Phase(name, parent, max(1, steps))
@@ -74,14 +91,14 @@ class PhaseTree:
                 self._open[name].done = max(self._open[name].done, step + 1)
 
     def finish(self, name: str) -> None:
-        """A phase is over, maybe before all of its steps."""
+        """End a phase, maybe before all of its steps."""
         with self._lock:
             phase = self._open.pop(name, None)
             if phase is not None and phase.parent is None:
                 self._most = 1.0
 
     def state(self) -> tuple[str, int]:
-        """The innermost open phase and the percentage, which never falls."""
+        """Return the innermost open phase and the percentage, which never falls."""
         with self._lock:
             outer = [phase for phase in self._open.values() if phase.parent not in self._open]
             if outer:
@@ -97,7 +114,8 @@ class PhaseTree:
 
 
 def progress_monitor(tree: PhaseTree, cancelled: Callable[[], bool]) -> trt.IProgressMonitor:
-    """A monitor that keeps `tree` up to date and stops the build once `cancelled()` is true.
+    """
+    Return a monitor that keeps `tree` up to date and stops the build once `cancelled()` is true.
 
     Keep it until the build is over.
     """
@@ -110,16 +128,16 @@ def progress_monitor(tree: PhaseTree, cancelled: Callable[[], bool]) -> trt.IPro
             trt.IProgressMonitor.__init__(self)
 
         def phase_start(self, phase_name: str, parent_phase: str | None, num_steps: int) -> None:
-            """A phase begins."""
+            """Note that a phase begins."""
             tree.start(phase_name, parent_phase, num_steps)
 
         def step_complete(self, phase_name: str, step: int) -> bool:
-            """A step is done; False ends the build."""
+            """Take down that a step is done; False ends the build."""
             tree.step(phase_name, step)
             return not cancelled()
 
         def phase_finish(self, phase_name: str) -> None:
-            """A phase is over."""
+            """Note that a phase is over."""
             tree.finish(phase_name)
 
     return Monitor()

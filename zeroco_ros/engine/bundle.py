@@ -1,4 +1,19 @@
-"""An engine on disk: a folder of graphs and a manifest that says what they are and hashes them.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+An engine on disk: a folder of graphs and a manifest that says what they are and hashes them.
 
 Nothing is run before every file has the hash that the manifest states, and a folder appears whole
 or not at all.
@@ -6,14 +21,14 @@ or not at all.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+import hashlib
+import json
+import os
 from pathlib import Path
+import shutil
 from typing import Any, BinaryIO, NamedTuple
 
 from zeroco_ros.errors import BackendError, ConfigError
@@ -32,7 +47,8 @@ class Signature(NamedTuple):
 
 @dataclass(frozen=True)
 class Readout:
-    """How a cost volume becomes matches.
+    """
+    How a cost volume becomes matches.
 
     kind: "hard", "soft" or "window"; window: its side in tokens, odd; beta: the softmax's
     temperature, None for `readout.SPREAD_BETA` of each pair's spread; reciprocity: whether the
@@ -47,8 +63,11 @@ class Readout:
 
 @dataclass(frozen=True)
 class Origin:
-    """A model file that graphs were made from. name: of the file; sha256: in hex; metadata: the
-    file's own JSON values; license_note: set where use is restricted.
+    """
+    A model file that graphs were made from.
+
+    name: of the file; sha256: in hex; metadata: the file's own JSON values; license_note: set
+    where use is restricted.
     """
 
     name: str
@@ -59,7 +78,8 @@ class Origin:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a bundle holds.
+    """
+    What a bundle holds.
 
     kind: "onnx"; precision: "fp32" or "fp16", of the products inside; image: (H, W) of the camera
     that it was exported for, model_size: (H, W) of the network's input, valid: rows and columns of
@@ -94,7 +114,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> Manifest:
-        """Raises ConfigError for text that is no manifest."""
+        """Raise ConfigError for text that is no manifest."""
         try:
             values = json.loads(text)
             if values.pop("format") != FORMAT:
@@ -126,7 +146,8 @@ def check_folder(folder: Path) -> None:
 
 
 def write_bundle(folder: Path, manifest: Manifest, files: Mapping[str, bytes]) -> None:
-    """Write a bundle, replacing a former bundle of that name.
+    """
+    Write a bundle, replacing a former bundle of that name.
 
     Raises ConfigError where `folder` exists and is no bundle, BackendError where it cannot be
     written; a former bundle is then still there, and nothing else is left behind.
@@ -162,7 +183,7 @@ def _exchange(folder: Path, draft: Path, former: Path) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a bundle. Raises BackendError where there is none."""
+    """Return the manifest of a bundle. Raises BackendError where there is none."""
     try:
         text = (folder / MANIFEST).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -177,7 +198,11 @@ def read_manifest(folder: Path) -> Manifest:
 
 
 def read_graph(folder: Path, manifest: Manifest, name: str) -> bytes:
-    """The bytes of one graph. Raises BackendError where they are not those that were exported."""
+    """
+    Return the bytes of one graph.
+
+    Raises BackendError where they are not those that were exported.
+    """
     with _file(folder, manifest, name) as file:
         content = file.read()
     _check(folder, manifest, name, sha256(content))

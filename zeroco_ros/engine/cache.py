@@ -1,4 +1,19 @@
-"""TensorRT plans on disk: a plan, a manifest beside it that says what it is for, a lock.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+TensorRT plans on disk: a plan, a manifest beside it that says what it is for, a lock.
 
 A plan is good for one ONNX file, one TensorRT, one kind of GPU and one set of options: the hash of
 these is its name. Everything is written whole or not at all, by one process at a time. Without a
@@ -7,14 +22,14 @@ folder that can be written, everything works from memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 import dataclasses
+from dataclasses import dataclass
 import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +41,11 @@ FOLDER = "tensorrt"
 
 
 def cache_root(given: str | Path | None = None) -> Path:
-    """Where engines are kept: `given`, else $ZEROCO_CACHE, else $XDG_CACHE_HOME/zeroco, else
-    ~/.cache/zeroco (XDG Base Directory Specification); /var/cache/zeroco for a user without home.
+    """
+    Where engines are kept.
+
+    `given`, else $ZEROCO_CACHE, else $XDG_CACHE_HOME/zeroco, else ~/.cache/zeroco (XDG Base
+    Directory Specification); /var/cache/zeroco for a user without home.
     """
     if given is not None:
         return Path(given).expanduser()
@@ -43,8 +61,11 @@ def cache_root(given: str | Path | None = None) -> Path:
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a plan depends on. graph: its name; onnx: sha256 of its files; tensorrt: version;
-    device: name of the GPU; capability: "8.7"; options: of the build.
+    """
+    What a plan depends on.
+
+    graph: its name; onnx: sha256 of its files; tensorrt: version; device: name of the GPU;
+    capability: "8.7"; options: of the build.
     """
 
     graph: str
@@ -55,18 +76,21 @@ class Ingredients:
     options: dict[str, Any]
 
     def key(self) -> str:
-        """The hash that names the plan, hex."""
+        """Return the hash that names the plan, hex."""
         return sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode())
 
     def stem(self) -> str:
-        """The plan's file name without its ending."""
+        """Return the plan's file name without its ending."""
         return f"{self.graph}-{self.key()[:20]}"
 
 
 @dataclass(frozen=True)
 class PlanRecord:
-    """The manifest beside a plan. plan_sha256, plan_bytes: of its file; bundle: the folder that it
-    was built from; built: when, ISO 8601 UTC; seconds: how long that took.
+    """
+    The manifest beside a plan.
+
+    plan_sha256, plan_bytes: of its file; bundle: the folder that it was built from; built: when,
+    ISO 8601 UTC; seconds: how long that took.
     """
 
     ingredients: Ingredients
@@ -82,7 +106,7 @@ class PlanRecord:
 
     @classmethod
     def from_json(cls, text: str) -> PlanRecord:
-        """Raises ValueError for text that is none."""
+        """Raise ValueError for text that is none."""
         try:
             values = json.loads(text)
             if values.pop("format") != FORMAT:
@@ -98,7 +122,8 @@ class NoPlan(Exception):  # noqa: N818 - it names what was found
 
 
 class PlanCache:
-    """The plans in a folder, which need not exist nor be writable.
+    """
+    The plans in a folder, which need not exist nor be writable.
 
     root: see `cache_root`; the plans are in its folder tensorrt. warnings: what could not be
     written, in words.
@@ -109,7 +134,7 @@ class PlanCache:
         self.warnings: list[str] = []
 
     def load(self, wanted: Ingredients) -> tuple[bytes, PlanRecord]:
-        """The plan for these ingredients and its manifest. Raises NoPlan."""
+        """Return the plan for these ingredients and its manifest. Raises NoPlan."""
         record = self._record(self.folder / f"{wanted.stem()}.json")
         if record is None or record.ingredients != wanted:
             raise NoPlan(self._why_not(wanted))
@@ -140,7 +165,7 @@ class PlanCache:
         raise damaged or NoPlan(self._why_not(wanted))
 
     def _why_not(self, wanted: Ingredients) -> str:
-        """What is there instead: the plan that differs in the fewest ingredients."""
+        """Return what is there instead: the plan that differs in the fewest ingredients."""
         near: list[list[str]] = []
         for _path, record in self.records():
             have = record.ingredients
@@ -176,7 +201,8 @@ class PlanCache:
             return None
 
     def store(self, plan: bytes, record: PlanRecord) -> bool:
-        """Keep a plan: its file first, then the manifest that makes it count.
+        """
+        Keep a plan: its file first, then the manifest that makes it count.
 
         False, and a warning, where that fails; the plan in memory is as good.
         """
@@ -186,7 +212,7 @@ class PlanCache:
         )
 
     def read(self, name: str) -> bytes | None:
-        """A small file of the cache, None where there is none."""
+        """Return a small file of the cache, None where there is none."""
         try:
             return (self.folder / name).read_bytes()
         except OSError:
@@ -220,7 +246,8 @@ class PlanCache:
 
     @contextmanager
     def lock(self, wanted: Ingredients, look: Callable[[str], None]) -> Iterator[None]:
-        """Hold the right to build this plan; wait for another process or thread that has it.
+        """
+        Hold the right to build this plan; wait for another process or thread that has it.
 
         The kernel gives a lock back when its holder dies, so none is ever stale. look: called in
         every nap with who is waited for; may raise to give up. Where nothing can be locked there

@@ -1,4 +1,19 @@
-"""The GPU as TensorRT's runner needs it: a few calls of torch.cuda behind a Protocol.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The GPU as TensorRT's runner needs it: a few calls of torch.cuda behind a Protocol.
 
 This is the whole of what a machine without a GPU cannot run; tests put a CPU version in its place.
 TensorRT itself is not hidden here. Not run on a GPU.
@@ -10,7 +25,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol, TYPE_CHECKING
 
 from zeroco_ros.errors import BackendError
 
@@ -50,7 +65,8 @@ class Lane(Protocol):
         ...
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Record the kernels of `work`, which are not run, as a CUDA graph.
+        """
+        Record the kernels of `work`, which are not run, as a CUDA graph.
 
         Returns what replays it, to be called within `run`. Raises RuntimeError where it cannot be
         captured.
@@ -74,11 +90,11 @@ class Device(Protocol):
         ...
 
     def empty(self, shape: tuple[int, ...]) -> Tensor:
-        """An uninitialized float32 tensor. Raises DeviceMemoryError."""
+        """Return an uninitialized float32 tensor. Raises DeviceMemoryError."""
         ...
 
     def lane(self) -> Lane:
-        """A new stream."""
+        """Return a new stream."""
         ...
 
 

@@ -1,4 +1,19 @@
-"""From a network to ONNX graphs at a fixed resolution, checked before they are written.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+From a network to ONNX graphs at a fixed resolution, checked before they are written.
 
 Positions and rotary tables become constants; sizes are fixed; there are no Range, If or Loop nodes
 for a TensorRT parser to stumble over.
@@ -6,14 +21,14 @@ for a TensorRT parser to stumble over.
 
 from __future__ import annotations
 
-import logging
-import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+import logging
 from pathlib import Path
+import tempfile
 from typing import Any
+import warnings
 
 import torch
 from torch import Tensor
@@ -32,7 +47,8 @@ MISSING = (
 
 @dataclass(frozen=True)
 class Exported:
-    """A graph's files.
+    """
+    A graph's files.
 
     files: NAME.onnx, and NAME.onnx.data with its weights where they are too many for one file;
     difference: largest absolute difference to PyTorch, relative to the largest value of that
@@ -44,7 +60,8 @@ class Exported:
 
 
 def export_graph(name: str, graph: Graph) -> Exported:
-    """Export one graph, check it with onnx.checker and run it once in ONNX Runtime.
+    """
+    Export one graph, check it with onnx.checker and run it once in ONNX Runtime.
 
     Raises BackendError where a library is missing or the graph is not what was asked for.
     """
@@ -91,11 +108,12 @@ def _forget_origin(model: Any) -> None:
 
 
 def _narrow_tables(model: Any) -> None:
-    """Store float64 tables, of positions, as the float32 that the graph casts them to.
+    """
+    Store float64 tables, of positions, as the float32 that the graph casts them to.
 
     TensorRT's parser has no float64.
     """
-    from onnx import TensorProto, numpy_helper
+    from onnx import numpy_helper, TensorProto
 
     for tensor in model.graph.initializer:
         if tensor.data_type == TensorProto.DOUBLE:

@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a failing device looks like: out of memory, or a GPU that nothing will run on any more."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+import re
 
 import cv2
 import torch
@@ -66,12 +80,12 @@ def free_bytes(device: str) -> int | None:
 
 
 def _available() -> int | None:
-    """What Linux estimates that programs can still take."""
+    """Return what Linux estimates that programs can still take."""
     return _kilobytes("/proc/meminfo", "MemAvailable")
 
 
 def _below_limit() -> int | None:
-    """What this process may still map (RLIMIT_AS)."""
+    """Return what this process may still map (RLIMIT_AS)."""
     try:
         import resource
     except ImportError:  # not on this system
@@ -102,7 +116,8 @@ def memory_words(needed: int | None, device: str) -> str:
 
 @contextmanager
 def enough_memory(what: str, needed: int | None, device: str) -> Iterator[None]:
-    """Raise BackendError with the bytes needed and free where memory runs out inside.
+    """
+    Raise BackendError with the bytes needed and free where memory runs out inside.
 
     needed: bytes, None where unknown; device: "cpu" or "cuda".
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A backend made of graphs: what ONNX Runtime and TensorRT share, which is all but running one."""
 
 from __future__ import annotations
@@ -12,7 +26,7 @@ from zeroco_ros.croco.descriptors import Encoding
 from zeroco_ros.croco.positions import Grid
 from zeroco_ros.engine.bundle import Manifest, Readout
 from zeroco_ros.engine.head_graphs import flat_levels, nested_levels
-from zeroco_ros.engine.pair import GraphPair, Valid, token_index
+from zeroco_ros.engine.pair import GraphPair, token_index, Valid
 from zeroco_ros.engine.readout import PairRead
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.features import Level
@@ -27,7 +41,8 @@ class GraphRunner(Protocol):
     """One graph of a bundle on a device."""
 
     def __call__(self, *inputs: Tensor) -> list[Tensor]:
-        """Inputs and outputs float32, in the order of `Manifest.graphs` of that graph.
+        """
+        Run the graph: inputs and outputs float32, in the order of its `Manifest.graphs`.
 
         Inputs may lie on any device; outputs are the caller's: no later call writes into them.
         Raises BackendError where the graph cannot be run.
@@ -36,7 +51,8 @@ class GraphRunner(Protocol):
 
 
 class GraphBackend:
-    """The backbone of a bundle; see `engine.backend.Backend`.
+    """
+    The backbone of a bundle; see `engine.backend.Backend`.
 
     manifest: of the bundle; runners: by graph name, those of `manifest.graphs`; name: "onnx" or
     "tensorrt"; device: "cpu" or "cuda". The resolution is fixed: manifest.model_size.
@@ -51,7 +67,8 @@ class GraphBackend:
         self._masks: dict[tuple[Grid, Grid, torch.device], Tensor] = {}
 
     def encode(self, images: Tensor) -> Encoding:
-        """Encode (B, 3, H, W) images of the engine's resolution, one by one.
+        """
+        Encode (B, 3, H, W) images of the engine's resolution, one by one.
 
         Raises ConfigError for another resolution.
         """
@@ -110,7 +127,8 @@ class GraphBackend:
 
 
 class GraphHead:
-    """The flow head of a bundle; see `engine.head_backend.HeadRunner`.
+    """
+    The flow head of a bundle; see `engine.head_backend.HeadRunner`.
 
     runners: by graph name, at least those of `HEAD`.
     """

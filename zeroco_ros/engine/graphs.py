@@ -1,4 +1,19 @@
-"""The backbone of an engine as modules of tensors in, tensors out: what is exported and compiled.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The backbone of an engine as modules of tensors in, tensors out: what is exported and compiled.
 
 Each runs one frame or one pair at a fixed resolution. Whatever a half-precision engine computes
 inside, inputs and outputs are float32 and the cost volume is a float32 product.
@@ -9,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from zeroco_ros.croco.descriptors import Encoding, MatchDescriptors
 from zeroco_ros.croco.model import CroCo
@@ -38,7 +53,8 @@ class Graph:
 
 @dataclass(frozen=True)
 class MatcherOutputs:
-    """What a matcher graph returns beside the volumes.
+    """
+    What a matcher graph returns beside the volumes.
 
     register_fix: of these volumes, see `attention_volume`; readout: None for none; first, last:
     outputs of the first decoder block, and of the last one, normalized, which come with the
@@ -74,7 +90,8 @@ class EncoderGraph(nn.Module):
 
 
 class MatcherGraph(nn.Module):
-    """Tokens of two frames -> what `MatcherOutputs` says, of both directions.
+    """
+    Tokens of two frames -> what `MatcherOutputs` says, of both directions.
 
     valid_target, valid_source: (1, N) float32, 1 where a token holds image, 0 for padding.
     ahead[0, t, s], (1, N, N): mean over heads and layers of the logits of target token t and
@@ -125,7 +142,7 @@ class MatcherGraph(nn.Module):
 
 
 def backbone_graphs(model: CroCo, size: Size, outputs: MatcherOutputs) -> dict[str, Graph]:
-    """Encoder and matcher at the network's input size (H, W)."""
+    """Return the encoder and matcher at the network's input size (H, W)."""
     images, others = noise(1, size), noise(2, size)
     with torch.inference_mode(False), torch.no_grad():
         # Two tensors: given one of them twice, the exporter would make one input of both.

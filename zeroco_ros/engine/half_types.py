@@ -1,4 +1,19 @@
-"""Half precision written into a network, so that an exported graph is typed.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Half precision written into a network, so that an exported graph is typed.
 
 Strongly typed TensorRT networks, and every version from 11 on, take the precision of each layer
 from the ONNX graph. Linear and convolution layers, and with them the attention's products, get
@@ -12,7 +27,7 @@ import copy
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from zeroco_ros.errors import ConfigError
 
@@ -32,7 +47,8 @@ def check_precision(precision: str) -> None:
 
 
 def typed(module: nn.Module, precision: str) -> nn.Module:
-    """Return the module in evaluation mode, for "fp16" a copy with half-precision layers.
+    """
+    Return the module in evaluation mode, for "fp16" a copy with half-precision layers.
 
     Raises ConfigError for another precision than those of `PRECISIONS`.
     """

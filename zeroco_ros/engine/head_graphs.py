@@ -1,4 +1,19 @@
-"""Heads of an engine as modules of tensors in, tensors out, see `engine.graphs`.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Heads of an engine as modules of tensors in, tensors out, see `engine.graphs`.
 
 The recurrent flow head works on images of its own size; heads on the backbone's volume, and the
 depth head, on the tokens that are not padding: their sizes are fixed at export.
@@ -7,11 +22,11 @@ depth head, on the tokens that are not padding: their sizes are fixed at export.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from zeroco_ros.croco.positions import Grid
 from zeroco_ros.engine.bundle import Signature
-from zeroco_ros.engine.graphs import LAST, PLAIN, Graph, Size, noise
+from zeroco_ros.engine.graphs import Graph, LAST, noise, PLAIN, Size
 from zeroco_ros.heads.aggregation import AggregationHead, Direction
 from zeroco_ros.heads.dense import match_sides
 from zeroco_ros.heads.depth import DepthHead
@@ -66,7 +81,8 @@ class ImageFeaturesGraph(nn.Module):
 
 
 class VolumeHeadGraph(nn.Module):
-    """Volumes, decoder and image features of both sides -> flow and certainty, both ways.
+    """
+    Volumes, decoder and image features of both sides -> flow and certainty, both ways.
 
     Outputs as `heads.dense.DenseFlow`: (1, 2, H, W), pixels of the network's input, and
     (1, 1, H, W).
@@ -124,7 +140,8 @@ def head_graphs(head: RecurrentHead, size: Size) -> dict[str, Graph]:
 def volume_head_graphs(
     head: AggregationHead | SuperResolutionHead, valid: Grid, beta: float
 ) -> dict[str, Graph]:
-    """Build a head on the backbone's volume for `valid` rows and columns of tokens.
+    """
+    Build a head on the backbone's volume for `valid` rows and columns of tokens.
 
     beta: temperature of that volume.
     """

@@ -1,4 +1,19 @@
-"""Layers whose weights are brought into the precision and the layout of a device once.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Layers whose weights are brought into the precision and the layout of a device once.
 
 `prepared` copies a network so that every linear layer and convolution computes in that precision,
 while normalization and the residual stream stay in float32, as under autocast: without casting
@@ -8,11 +23,11 @@ the weights at every call. On a CPU, oneDNN's own layout saves rearranging them 
 from __future__ import annotations
 
 import copy
-import warnings
 from typing import Any, NamedTuple, TypeVar
+import warnings
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -63,7 +78,8 @@ class PackedLinear(nn.Module):
 
 
 class Int8Linear(nn.Module):
-    """A linear layer as a product of 8-bit whole numbers on a CPU with such instructions.
+    """
+    A linear layer as a product of 8-bit whole numbers on a CPU with such instructions.
 
     The weight has a scale per output, what goes in a scale and a zero point per call (dynamic
     quantization, Jacob et al., CVPR 2018, eq. 1-4); the sums are 32 bits wide. dtype: of what
@@ -111,7 +127,8 @@ class CastConv2d(nn.Module):
 
 
 def prepared(module: Module, device: str, precision: str, *, pack: bool = True) -> Module:
-    """A copy of a network for inference; what need not change is shared with the original.
+    """
+    Return a copy of a network for inference; what need not change is shared with it.
 
     device: "cpu" or "cuda"; precision: "fp32", "bf16", "fp16" or "int8": bf16 (fp32 where the CPU
     has none), and int8 for the MLPs of the backbone and the linear layers of its decoder other
@@ -144,7 +161,8 @@ class _Choice(NamedTuple):
 
 
 def _bears_int8(name: str) -> bool:
-    """Whether the flow hardly shows the rounding of a layer of the backbone to 8 bits.
+    """
+    Whether the flow hardly shows the rounding of a layer of the backbone to 8 bits.
 
     Measured (`zeroco bench agreement`): with the encoder's attention too it shows twice as much.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """An exported engine in ONNX Runtime: on the CPU, or on a GPU by its CUDA or TensorRT provider."""
 
 from __future__ import annotations
@@ -9,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zeroco_ros.engine.bundle import Manifest, check_file, read_graph, read_manifest
+from zeroco_ros.engine.bundle import check_file, Manifest, read_graph, read_manifest
 from zeroco_ros.engine.graph_backend import BACKBONE, GraphBackend
 from zeroco_ros.errors import BackendError, ConfigError
 
@@ -29,7 +43,8 @@ PROVIDERS = {
 
 
 def open_session(model: bytes | Path, provider: str, threads: int | None) -> Any:
-    """An ONNX Runtime session of a graph in memory, or of a file with its weights beside it.
+    """
+    Return an ONNX Runtime session of a graph in memory, or of a file with its weights beside it.
 
     provider: "cpu", "cuda" or "tensorrt"; threads: on the CPU, None for the library's choice.
     Raises BackendError where the library or the provider is missing or refuses the graph, and
@@ -87,7 +102,8 @@ class OnnxRunner:
 
 
 class OnnxBackend(GraphBackend):
-    """A bundle in ONNX Runtime; see `engine.backend.Backend`.
+    """
+    A bundle in ONNX Runtime; see `engine.backend.Backend`.
 
     folder: of `zeroco export`. provider, threads: see `open_session`. Raises BackendError or
     ConfigError.

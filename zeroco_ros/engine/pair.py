@@ -1,4 +1,19 @@
-"""What a backend knows of a pair of frames, and what the estimator asks of it.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What a backend knows of a pair of frames, and what the estimator asks of it.
 
 PyTorch returns descriptors, from which everything follows; an engine's graph returns the volumes,
 the read-out and the decoder features themselves.
@@ -28,7 +43,8 @@ Valid = tuple[Grid, Grid]
 
 @dataclass(frozen=True)
 class GraphPair:
-    """A matcher graph's outputs for a batch of pairs.
+    """
+    A matcher graph's outputs for a batch of pairs.
 
     outputs: by name, on the whole grid; grid: of both images; valid: rows and columns of the
     tokens that are not padding, in the target and in the source, which the graph was told;
@@ -42,7 +58,8 @@ class GraphPair:
     readout: Readout | None
 
     def volumes(self, valid: Valid, register_fix: bool) -> tuple[Tensor, Tensor]:
-        """Return the volumes of both directions, see `Backend.volumes`.
+        """
+        Return the volumes of both directions, see `Backend.volumes`.
 
         Raises ConfigError where the graph holds only those with, or without, the register fix.
         """
@@ -96,7 +113,8 @@ def volumes_of(pair: Pair, valid: Valid, register_fix: bool) -> tuple[Tensor, Te
 
 
 def sides_of(pair: Pair, valid: Valid) -> tuple[Direction, Direction]:
-    """Return what heads on the volume see: plain volumes and last features of both directions.
+    """
+    Return what heads on the volume see: plain volumes and last features of both directions.
 
     Raises ConfigError where the pair was matched without features.
     """
@@ -111,7 +129,8 @@ def sides_of(pair: Pair, valid: Valid) -> tuple[Direction, Direction]:
 
 
 def first_features_of(pair: Pair, valid: Valid) -> tuple[Tensor, Tensor]:
-    """Return the first decoder block's outputs (B, N, C) of the target and of the source.
+    """
+    Return the first decoder block's outputs (B, N, C) of the target and of the source.
 
     Raises ConfigError where the pair was matched without features.
     """

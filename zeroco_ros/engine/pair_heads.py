@@ -1,4 +1,19 @@
-"""Heads that see the backbone's volume of a pair, on a device: Protocols, and PyTorch's.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Heads that see the backbone's volume of a pair, on a device: Protocols, and PyTorch's.
 
 `engine.graph_heads` has those of an engine.
 """
@@ -24,7 +39,8 @@ class VolumeHeadRunner(Protocol):
     """A flow head of kind aggregation or super_resolution on a device."""
 
     def encode(self, images: Tensor) -> Tensor | None:
-        """Return what depends on one image only, None where the head looks at no image.
+        """
+        Return what depends on one image only, None where the head looks at no image.
 
         images: (1, 3, H, W) normalized, without padding, sides multiples of 16.
         """
@@ -33,7 +49,8 @@ class VolumeHeadRunner(Protocol):
     def flow(
         self, sides: Sides, seen: tuple[Tensor | None, Tensor | None], beta: float
     ) -> tuple[DenseFlow, DenseFlow]:
-        """Return the dense flow of both directions, see `heads.dense.match_sides`.
+        """
+        Return the dense flow of both directions, see `heads.dense.match_sides`.
 
         seen: `encode` of the target and of the source; beta: temperature of the volume.
         """

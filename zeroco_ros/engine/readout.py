@@ -1,4 +1,19 @@
-"""The read-out of a pair's cost volumes as part of a graph: fixed sizes, padding by masks.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The read-out of a pair's cost volumes as part of a graph: fixed sizes, padding by masks.
 
 The numbers are those of `matching.argmax` on the tokens that are not padding. Here every step is a
 comparison, an exponential or a sum over the whole volume, in float32: no indices into it, which
@@ -23,7 +38,8 @@ FAR = 1e30  # below every logit, and finite after a division by the smallest tem
 
 
 class PairRead(NamedTuple):
-    """Matches of both directions of a batch of pairs.
+    """
+    Matches of both directions of a batch of pairs.
 
     forward: (B, Nt, 2) token flow (dx, dy), target to source; forward_mass: (B, Nt) in [0, 1], the
     share of the probability near the match; backward, backward_mass: source to target.
@@ -38,7 +54,8 @@ class PairRead(NamedTuple):
 def read_pair(
     volumes: tuple[Tensor, Tensor], valid: tuple[Tensor, Tensor], grid: Grid, how: Readout
 ) -> PairRead:
-    """Read both volumes of a pair.
+    """
+    Read both volumes of a pair.
 
     volumes: (B, N, N) float32 ahead and back; valid: (B, N) of the target and of the source, 1
     where a token holds image and 0 where it is padding, which is not matched; what is returned

@@ -1,4 +1,19 @@
-"""A bundle in TensorRT: plans from the cache, or built, behind the same Protocol as ONNX Runtime.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A bundle in TensorRT: plans from the cache, or built, behind the same Protocol as ONNX Runtime.
 
 Written for TensorRT 10.3 to 11.x. Not run on a GPU: its logic is tested with a stand-in of the
 tensorrt module (test/engine/tensorrt_stand_in.py).
@@ -12,21 +27,21 @@ from pathlib import Path
 
 from zeroco_ros.engine import device as devices
 from zeroco_ros.engine.build import (
-    BuildCancelled,
-    BuildOptions,
-    NotBuilt,
-    Plans,
     build_command,
     build_engine,
+    BuildCancelled,
+    BuildOptions,
     cached,
     ignore,
     never,
+    NotBuilt,
+    Plans,
 )
 from zeroco_ros.engine.build_progress import BuildProgress, Report
 from zeroco_ros.engine.cache import PlanCache
 from zeroco_ros.engine.graph_backend import GraphBackend
-from zeroco_ros.engine.tensorrt_runner import PlanError, PlanRunner, buffer_bytes
-from zeroco_ros.engine.verdicts import Verdict, read_verdict, write_verdict
+from zeroco_ros.engine.tensorrt_runner import buffer_bytes, PlanError, PlanRunner
+from zeroco_ros.engine.verdicts import read_verdict, Verdict, write_verdict
 from zeroco_ros.errors import BackendError
 
 __all__ = [
@@ -46,7 +61,8 @@ class EngineRefused(BackendError):  # noqa: N818 - it names what was found
 
 
 class TensorRTBackend(GraphBackend):
-    """A bundle's plans on a GPU; see `GraphBackend`. Made by `open_tensorrt`.
+    """
+    A bundle's plans on a GPU; see `GraphBackend`. Made by `open_tensorrt`.
 
     folder: of the bundle; plans: what runs, without contents; verdict: of the last parity check of
     exactly these plans, None where there was none; command: what builds them again.
@@ -70,12 +86,13 @@ class TensorRTBackend(GraphBackend):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What does not stop anything but should be known, in words."""
+        """Return what does not stop anything but should be known, in words."""
         notes = [note for runner in self.runners_by_name.values() for note in runner.notes]
         return (*self._warnings, *notes)
 
     def record_verdict(self, passed: bool, faults: Sequence[str]) -> None:
-        """Keep what the parity gate said of exactly these plans.
+        """
+        Keep what the parity gate said of exactly these plans.
 
         Plans with faults are refused from then on; see `open_tensorrt`.
         """
@@ -91,7 +108,7 @@ class TensorRTBackend(GraphBackend):
 
 
 def _check_memory(folder: Path, runners: Sequence[PlanRunner], device: devices.Device) -> None:
-    """What a thread will take at its first frame is there now; raises DeviceMemoryError."""
+    """Check that what a thread will take at its first frame is there; raise DeviceMemoryError."""
     needed, free = sum(map(buffer_bytes, runners)), device.memory().free
     if needed > free:
         raise devices.DeviceMemoryError(f"one thread that runs engine '{folder}'", needed, free)
@@ -109,7 +126,8 @@ def open_tensorrt(
     force: bool = False,
     refused_ok: bool = False,
 ) -> TensorRTBackend:
-    """Run a bundle of `zeroco export` in TensorRT on a GPU.
+    """
+    Run a bundle of `zeroco export` in TensorRT on a GPU.
 
     cache, options, progress, cancel: see `engine.build.build_engine`. allow_build: build plans
     that are missing or do not fit, which takes minutes; without it they raise NotBuilt with the

@@ -1,4 +1,19 @@
-"""From an ONNX graph to a TensorRT plan for the GPU at hand.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+From an ONNX graph to a TensorRT plan for the GPU at hand.
 
 The network is strongly typed: the types in the ONNX graph are the precision, no precision flag is
 named (they differ between versions). Written for TensorRT 10.3 to 11.x, not run on a GPU.
@@ -15,7 +30,7 @@ from zeroco_ros.engine.build_job import BuildCancelled
 from zeroco_ros.engine.build_options import BuildOptions
 from zeroco_ros.engine.build_progress import PhaseTree, progress_monitor
 from zeroco_ros.engine.device import Device, DeviceMemoryError
-from zeroco_ros.engine.tensorrt_library import Heard, error_recorder, listening, logger
+from zeroco_ros.engine.tensorrt_library import error_recorder, Heard, listening, logger
 from zeroco_ros.errors import BackendError
 
 if TYPE_CHECKING:
@@ -41,7 +56,8 @@ def build_plan(
     tree: PhaseTree,
     cancelled: Callable[[], bool],
 ) -> BuiltPlan:
-    """Build one plan, minutes on a small GPU, in the calling thread.
+    """
+    Build one plan, minutes on a small GPU, in the calling thread.
 
     name: of the graph; onnx: its file, where external weights are looked for; content: its bytes;
     timing: a timing cache of before; tree: follows the build; cancelled: asked at every step.
@@ -67,7 +83,7 @@ def build_plan(
 
 
 def _parsed(builder: trt.Builder, name: str, onnx: Path, content: bytes) -> trt.INetworkDefinition:
-    """The strongly typed network of an ONNX graph."""
+    """Return the strongly typed network of an ONNX graph."""
     import tensorrt as trt
 
     typed = 1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED)

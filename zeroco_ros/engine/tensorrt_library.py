@@ -1,18 +1,33 @@
-"""The tensorrt module: imported late, its log kept so that an error can say why.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The tensorrt module: imported late, its log kept so that an error can say why.
 
 Written for TensorRT 10.3 to 11.x: only names that all of these have. Not run on a GPU.
 """
 
 from __future__ import annotations
 
-import logging
-import re
-import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+import logging
+import re
+import threading
+from typing import Any, TYPE_CHECKING
 
 from zeroco_ros.errors import BackendError
 
@@ -39,7 +54,11 @@ _REQUESTED = re.compile(r"requested (?:size was|amount of gpu memory) \(?(\d+)",
 
 
 def require_tensorrt() -> str:
-    """The version of tensorrt. Raises BackendError with one sentence where it is not there."""
+    """
+    Return the version of tensorrt.
+
+    Raises BackendError with one sentence where it is not there.
+    """
     return str(_module().__version__)
 
 
@@ -65,7 +84,7 @@ class Heard:
             self._complaints.append(" ".join(text.split()))
 
     def reason(self) -> str:
-        """The last errors and warnings in one line, "TensorRT gave no reason" without any."""
+        """Return last errors and warnings in one line, "TensorRT gave no reason" without any."""
         with self._lock:
             lines = list(dict.fromkeys(self._complaints))
         return "; ".join(lines[-4:]) or "TensorRT gave no reason"
@@ -77,7 +96,7 @@ class Heard:
         return any(word in text for word in OUT_OF_MEMORY)
 
     def requested(self) -> int | None:
-        """The largest number of bytes that TensorRT said it asked for in vain, if it said so."""
+        """Give largest number of bytes that TensorRT said it asked for in vain, if it said so."""
         with self._lock:
             found = _REQUESTED.findall(" ".join(self._complaints))
         return max(map(int, found), default=None)
@@ -108,7 +127,7 @@ def _complain(text: str) -> None:
 
 
 def logger() -> trt.ILogger:
-    """The one logger of this process: TensorRT keeps the first that it is given."""
+    """Return the one logger of this process: TensorRT keeps the first that it is given."""
     return _logger_of(_module())
 
 
@@ -130,7 +149,7 @@ def _logger_of(_tensorrt: ModuleType) -> trt.ILogger:
             trt.ILogger.__init__(self)
 
         def log(self, severity: Any, message: str) -> None:
-            """Called by TensorRT, from any of its threads; must not raise."""
+            """Take a line of TensorRT, from any of its threads; must not raise."""
             level = levels.get(severity, logging.NOTSET)
             if level >= logging.WARNING:
                 _complain(message)
@@ -141,7 +160,11 @@ def _logger_of(_tensorrt: ModuleType) -> trt.ILogger:
 
 
 def error_recorder() -> trt.IErrorRecorder:
-    """A recorder whose errors go where the log's go. Keep it as long as what it records for."""
+    """
+    Return a recorder whose errors go where the log's go.
+
+    Keep it as long as what it records for.
+    """
     import tensorrt as trt
 
     class Recorder(trt.IErrorRecorder):  # type: ignore[misc]
@@ -162,7 +185,7 @@ def error_recorder() -> trt.IErrorRecorder:
             return len(self._errors)
 
         def get_num_errors(self) -> int:
-            """The same under the name that TensorRT's C++ side calls."""
+            """Return the same under the name that TensorRT's C++ side calls."""
             return len(self._errors)
 
         def get_error_code(self, index: int) -> Any:

@@ -1,4 +1,19 @@
-"""Running one TensorRT plan: torch tensors as its buffers, a stream of its own, a CUDA graph.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Running one TensorRT plan: torch tensors as its buffers, a stream of its own, a CUDA graph.
 
 NVIDIA's rules that this follows: an engine is shared, an execution context belongs to one thread;
 `execute_async_v3` runs on a non-default stream; buffers live as long as the context; what fails
@@ -7,8 +22,8 @@ returns None or False instead of raising. Written for TensorRT 10.3 to 11.x, not
 
 from __future__ import annotations
 
-import threading
 from math import prod
+import threading
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,7 +31,7 @@ from torch import Tensor
 
 from zeroco_ros.engine.bundle import Signature
 from zeroco_ros.engine.device import Device, DeviceMemoryError
-from zeroco_ros.engine.tensorrt_library import Heard, error_recorder, listening, logger
+from zeroco_ros.engine.tensorrt_library import error_recorder, Heard, listening, logger
 from zeroco_ros.errors import BackendError, ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +50,8 @@ class ExecutionError(BackendError, RuntimeError):
 
 
 class PlanRunner:
-    """One plan on a GPU; see `engine.graph_backend.GraphRunner`.
+    """
+    One plan on a GPU; see `engine.graph_backend.GraphRunner`.
 
     name: of the graph, for messages; plan: what the builder serialized; signature: the names of
     its inputs and outputs, in order; cuda_graph: record the kernels after the first run and replay
@@ -122,7 +138,8 @@ class PlanRunner:
             return session.run(inputs)
 
     def layers(self) -> str:
-        """What became of the graph's layers, as JSON in TensorRT's words.
+        """
+        Return what became of the graph's layers, as JSON in TensorRT's words.
 
         With names, kernels and types only if the plan was built with verbosity "detailed".
         """
@@ -134,7 +151,11 @@ class PlanRunner:
         return found
 
     def open_context(self) -> trt.IExecutionContext:
-        """A context with its own activation memory. Raises DeviceMemoryError or BackendError."""
+        """
+        Return a context with its own activation memory.
+
+        Raises DeviceMemoryError or BackendError.
+        """
         with listening() as heard:
             context: trt.IExecutionContext | None = self._engine.create_execution_context()
         if context is None:

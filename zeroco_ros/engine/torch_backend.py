@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The network in PyTorch, on CPU or CUDA."""
 
 from __future__ import annotations
@@ -12,9 +26,9 @@ from zeroco_ros.croco.model import CroCo, Encoding, PairDescriptors
 from zeroco_ros.croco.positions import Grid
 from zeroco_ros.engine.accelerated import Accelerated, captured, compiled
 from zeroco_ros.engine.bundle import Readout
-from zeroco_ros.engine.layers import DTYPES, computes_bf16, computes_int8, prepared
+from zeroco_ros.engine.layers import computes_bf16, computes_int8, DTYPES, prepared
 from zeroco_ros.errors import BackendError, ConfigError
-from zeroco_ros.matching.cost_volume import VolumeSum, attention_volume, select_tokens
+from zeroco_ros.matching.cost_volume import attention_volume, select_tokens, VolumeSum
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "fp32", "bf16", "fp16", "int8")
@@ -24,7 +38,8 @@ _KEPT_BYTES = 16_000_000
 
 
 class TorchBackend:
-    """Runs a CroCo network in PyTorch, without gradients.
+    """
+    Runs a CroCo network in PyTorch, without gradients.
 
     model: the network; a copy in the precision and layout of the device is run, the original stays
     as it is and is not kept.
@@ -110,7 +125,7 @@ class TorchBackend:
             return sums[0].mean(), sums[1].mean()
 
     def _prepare(self, frame: Encoding) -> DecoderFrame:
-        """What the decoder makes of a frame alone, made once and kept with the frame."""
+        """Return what the decoder makes of a frame alone, made once and kept with the frame."""
         found: DecoderFrame | None = frame.kept.get(self._key)
         if found is None:
             config = self.model.config
@@ -135,7 +150,7 @@ class TorchBackend:
 def pair_volumes(
     pair: PairDescriptors, valid: tuple[Grid, Grid], register_fix: bool
 ) -> tuple[Tensor, Tensor]:
-    """The cost volumes of a pair's descriptors, see `Backend.volumes`."""
+    """Return the cost volumes of a pair's descriptors, see `Backend.volumes`."""
     sides = (pair.forward, *valid), (pair.backward, *valid[::-1])
     ahead, back = (
         attention_volume(
@@ -158,7 +173,8 @@ def _check_acceleration(compile: bool, cuda_graph: bool, device: str, precision:
 
 
 def resolve_device(device: str) -> str:
-    """Return "cpu" or "cuda".
+    """
+    Return "cpu" or "cuda".
 
     Raises ConfigError for another name, BackendError without a CUDA device.
     """
@@ -172,7 +188,8 @@ def resolve_device(device: str) -> str:
 
 
 def resolve_precision(precision: str, device: str) -> str:
-    """Return "fp32", "bf16", "fp16" or "int8" (see `engine.layers.prepared`).
+    """
+    Return "fp32", "bf16", "fp16" or "int8" (see `engine.layers.prepared`).
 
     "auto" is fp16 on CUDA, and on a CPU bf16 where it has that. Raises ConfigError for an unknown
     name, for fp16 on a CPU, and for int8 on CUDA and on a CPU without the instructions.

@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the parity gate said of plans, kept beside them, so that a wrong engine stays refused."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
+import json
 
 from zeroco_ros.engine.bundle import sha256
 from zeroco_ros.engine.cache import PlanCache
@@ -13,7 +27,10 @@ from zeroco_ros.engine.cache import PlanCache
 
 @dataclass(frozen=True)
 class Verdict:
-    """passed: whether the plans may be trusted; faults: what was outside of the limits, in words;
+    """
+    A verdict.
+
+    passed: whether the plans may be trusted; faults: what was outside of the limits, in words;
     when: ISO 8601, UTC.
     """
 
@@ -23,7 +40,7 @@ class Verdict:
 
 
 def read_verdict(cache: PlanCache, plans: Mapping[str, str]) -> Verdict | None:
-    """The verdict on exactly these plans (graph name to sha256), None where there is none."""
+    """Return verdict on exactly these plans (graph name to sha256), None where there is none."""
     content = cache.read(_file(plans))
     if content is None:
         return None

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Bundle adjustment of the window of key frames and the newest frame, on a coarse grid."""
 
 from __future__ import annotations
@@ -8,13 +22,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from zeroco_ros.estimate.keyframe import Keyframe, Match, grid, link
+from zeroco_ros.estimate.keyframe import grid, Keyframe, link, Match
 from zeroco_ros.estimate.posed_view import DepthMap
 from zeroco_ros.geometry.bundle_adjustment import (
+    bundle_adjust,
     BundleOptions,
     BundleResult,
     DepthPrior,
-    bundle_adjust,
 )
 
 Array = npt.NDArray[np.float64]
@@ -44,7 +58,8 @@ def adjust(
     K: Array,
     step: int,
 ) -> Adjusted | None:
-    """Refine the frame's pose and, in place, the poses and depths of the key frames but two.
+    """
+    Refine the frame's pose and, in place, the poses and depths of the key frames but two.
 
     keys: the window, oldest first; given poses and those of the two oldest stay and so hold place
     and scale (with one key frame its distance is held). start: what is known of the frame's depth.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Search for the pose of the source in which a hard pair agrees best."""
 
 from __future__ import annotations
@@ -8,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.estimate.coarse import CoarseMatch
-from zeroco_ros.estimate.frames import MAX_SIDE, EncodedFrame, reduce_image
-from zeroco_ros.matching.alignment import SQUEEZES, TURNS, Pose, PosedImage, posed
+from zeroco_ros.estimate.frames import EncodedFrame, MAX_SIDE, reduce_image
+from zeroco_ros.matching.alignment import Pose, posed, PosedImage, SQUEEZES, TURNS
 from zeroco_ros.matching.confidence import forward_backward_error
-from zeroco_ros.matching.flow import PATCH, Letterbox
+from zeroco_ros.matching.flow import Letterbox, PATCH
 
 ByteArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -42,7 +56,8 @@ def agreement(coarse: CoarseMatch) -> float:
 
 
 def best_pose(source: EncodedFrame, upright: CoarseMatch, match: Matched) -> Pose | None:
-    """The pose of the source's image that agrees best, None where the given one does.
+    """
+    Return the pose of the source's image that agrees best, None where the given one does.
 
     upright: the match of the source as it is; match: coarse match of the target and an image.
     Turns are tried first, then squeezes of the best turn: at most nine matches.
@@ -65,7 +80,7 @@ def best_pose(source: EncodedFrame, upright: CoarseMatch, match: Matched) -> Pos
 
 
 def small_copy(image: ByteArray) -> ByteArray:
-    """The image as it is, or with its longer side brought down to `SEARCH_SIDE`."""
+    """Return the image as it is, or with its longer side brought down to `SEARCH_SIDE`."""
     scale = SEARCH_SIDE / max(image.shape[:2])
     if scale >= 1:
         return image
@@ -76,7 +91,8 @@ def small_copy(image: ByteArray) -> ByteArray:
 def tokens_to_source(
     tokens: FloatArray, boxes: tuple[Letterbox, Letterbox, Letterbox], pose: PosedImage
 ) -> FloatArray:
-    """Token flow (h, w, 2) to a posed image as token flow to the source.
+    """
+    Token flow (h, w, 2) to a posed image as token flow to the source.
 
     boxes: of the target, of the posed image and of the source.
     """

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The attention's own match of two encoded frames, on their token grids, in both directions."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+import json
 from typing import Any
 
 import numpy as np
@@ -15,8 +29,8 @@ from torch import Tensor
 from zeroco_ros.croco.model import Encoding
 from zeroco_ros.engine.backend import Backend, NonFiniteOutput
 from zeroco_ros.engine.bundle import Readout
-from zeroco_ros.engine.pair import GraphPair, Pair, first_features_of, volumes_of
-from zeroco_ros.engine.readout import SPREAD_BETA, PairRead
+from zeroco_ros.engine.pair import first_features_of, GraphPair, Pair, volumes_of
+from zeroco_ros.engine.readout import PairRead, SPREAD_BETA
 from zeroco_ros.errors import WeightsError
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.frames import EncodedFrame
@@ -35,7 +49,8 @@ NON_FINITE = "the network returned NaN or Inf: use precision 'fp32'"
 
 @dataclass(frozen=True)
 class CoarseMatch:
-    """Matches of a batch of pairs on the token grids that hold image.
+    """
+    Matches of a batch of pairs on the token grids that hold image.
 
     forward: (B, h_t, w_t, 2) tokens, target to source; backward: (B, h_s, w_s, 2), source to
     target; forward_mass and backward_mass: (B, h, w) in [0, 1], the share of the probability near
@@ -56,7 +71,8 @@ def resolved_register_fix(config: FlowConfig, metadata: Mapping[str, Any]) -> bo
 
 
 def resolved_beta(config: FlowConfig, metadata: Mapping[str, Any]) -> float | None:
-    """Return the temperature: as configured, else of the correlation, else of the weights' file.
+    """
+    Return the temperature: as configured, else of the correlation, else of the weights' file.
 
     None: from the spread of each volume.
     """
@@ -69,7 +85,8 @@ def resolved_beta(config: FlowConfig, metadata: Mapping[str, Any]) -> float | No
 
 
 def readout_of(config: FlowConfig, metadata: Mapping[str, Any]) -> Readout | None:
-    """Return the read-out of the attention's volume that a configuration asks for.
+    """
+    Return the read-out of the attention's volume that a configuration asks for.
 
     None where it reads another volume.
     """
@@ -81,7 +98,8 @@ def readout_of(config: FlowConfig, metadata: Mapping[str, Any]) -> Readout | Non
 
 @dataclass(frozen=True)
 class Matcher:
-    """Turns two encodings into a coarse match as a configuration says.
+    """
+    Turns two encodings into a coarse match as a configuration says.
 
     register_fix and beta are resolved: what the configuration left open came with the weights
     (beta None: from the spread of each volume).
@@ -100,7 +118,8 @@ class Matcher:
         valid_source: Grid,
         pair: Pair | None = None,
     ) -> CoarseMatch:
-        """Match a batch of pairs; valid: the top-left tokens of each grid that are not padding.
+        """
+        Match a batch of pairs; valid: the top-left tokens of each grid that are not padding.
 
         pair: what the backend makes of the two, where that is known already. Raises
         NonFiniteOutput when the network returned NaN or Inf.
@@ -151,7 +170,7 @@ class Matcher:
         valid_source: Grid,
         pair: Pair | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Cost volumes (B, Nt, Ns) and, images swapped, (B, Ns, Nt)."""
+        """Return the cost volumes, (B, Nt, Ns) and, images swapped, (B, Ns, Nt)."""
         config = self.config
         if config.correlation == "encoder":
             forward = feature_volume(
@@ -206,7 +225,7 @@ def seen_texture(coarse: CoarseMatch, target: EncodedFrame, source: EncodedFrame
 
 
 def source_texture(forward: FloatArray, source: EncodedFrame) -> FloatArray:
-    """The source's texture where token flow (h, w, 2) leads, (h, w)."""
+    """Return the source's texture where token flow (h, w, 2) leads, (h, w)."""
     rows, columns = forward.shape[:2]
     x = forward[..., 0] + np.arange(columns, dtype=np.float32)[None, :]
     y = forward[..., 1] + np.arange(rows, dtype=np.float32)[:, None]
@@ -214,12 +233,12 @@ def source_texture(forward: FloatArray, source: EncodedFrame) -> FloatArray:
 
 
 def as_array(tensor: Tensor) -> FloatArray:
-    """A tensor's values on the CPU in float32."""
+    """Return a tensor's values on the CPU in float32."""
     return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
 
 
 def matching_metadata(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a model file says about matching: a mapping, or its JSON text."""
+    """Return what a model file says about matching: a mapping, or its JSON text."""
     stored = metadata.get("matching", {})
     try:
         stored = json.loads(stored) if isinstance(stored, str) else stored

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The options of a flow estimate: one frozen dataclass, validated, and four named presets."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+import math
+from typing import Any, get_args, Literal
 
 from zeroco_ros.errors import ConfigError
 
@@ -24,7 +38,8 @@ PATCH = 16
 
 @dataclass(frozen=True)
 class FlowConfig:
-    """How two images become a flow field. Raises ConfigError on a value outside its range.
+    """
+    How two images become a flow field. Raises ConfigError on a value outside its range.
 
     size: (height, width) of the network's input, multiples of 16; None: from `max_side`.
     max_side: longest side of the network's input in pixels when `size` is None; images are never

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The learned flow head's part of an estimate: from a coarse match to dense flow, both ways."""
 
 from __future__ import annotations
@@ -30,8 +44,11 @@ CELL = 8  # the coarsest cells of the head, in pixels of its input
 
 @dataclass(frozen=True)
 class DenseMatch:
-    """flow (H, W, 2) and backward (Hs, Ws, 2) in pixels; the certainties are logits, (H, W) and
-    (Hs, Ws).
+    """
+    A dense match.
+
+    flow (H, W, 2) and backward (Hs, Ws, 2) in pixels; the certainties are logits, (H, W) and (Hs,
+    Ws).
     """
 
     flow: FloatArray
@@ -49,7 +66,8 @@ class CoarseField:
 
 
 class DenseHead:
-    """A recurrent head on a device, with its image sizes.
+    """
+    A recurrent head on a device, with its image sizes.
 
     metadata: of its file. size: a longest side in pixels, to which images are not enlarged, or
     the (h, w) to which an engine's every image is stretched, multiples of 8.
@@ -62,7 +80,8 @@ class DenseHead:
 
     @classmethod
     def open(cls, name: str | Path, max_side: int, device: str, precision: str) -> DenseHead:
-        """Shipped weights or a file, in PyTorch.
+        """
+        Shipped weights or a file, in PyTorch.
 
         Raises WeightsError for an unreadable file, ConfigError for another kind of head.
         """
@@ -88,7 +107,11 @@ class DenseHead:
         ]
 
     def size_of(self, image: Size) -> Size:
-        """The head's input (h, w) for an image (H, W): multiples of 8 of about its proportions."""
+        """
+        Return the head's input (h, w) for an image (H, W).
+
+        Multiples of 8 of about its proportions.
+        """
         return head_size(image, self._size) if isinstance(self._size, int) else self._size
 
     def match(
@@ -116,7 +139,7 @@ class DenseHead:
     def _start(
         self, frame: HeadFrame, other: HeadFrame, coarse: CoarseField
     ) -> tuple[Tensor, Tensor]:
-        """The coarse match on the head's coarsest grid, in the pixels of the head's inputs."""
+        """Return coarse match on the head's coarsest grid, in the pixels of the head's inputs."""
         grid = frame.size[1] // CELL, frame.size[0] // CELL
         flow = coarse.flow
         if frame.scale.tolist() == other.scale.tolist():
@@ -130,7 +153,7 @@ class DenseHead:
 
 
 def head_size(image: Size, max_side: int) -> Size:
-    """The size (h, w) at which a head sees an image (H, W) that is not enlarged."""
+    """Return the size (h, w) at which a head sees an image (H, W) that is not enlarged."""
     scale = min(1.0, max_side / max(image))
     height, width = (max(2 * CELL, round(side * scale / CELL) * CELL) for side in image)
     return height, width
@@ -172,7 +195,8 @@ def _stretched(field: FloatArray, size: tuple[int, int]) -> FloatArray:
 
 
 def _rescaled(flow: FloatArray, scale: FloatArray, other: FloatArray) -> FloatArray:
-    """Flow (H, W, 2) between two images as flow between their copies, resized by these factors.
+    """
+    Flow (H, W, 2) between two images as flow between their copies, resized by these factors.
 
     The target's grid stays; centers of pixels keep their places.
     """

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The options of a depth estimate: one frozen dataclass, validated, and three named presets."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+import math
+from typing import Any, get_args, Literal
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.config import FlowConfig, preset
@@ -15,7 +29,8 @@ PoseSource = Literal["auto", "given", "estimated"]
 
 @dataclass(frozen=True)
 class DepthConfig:
-    """How frames become depth. Raises ConfigError on a value outside its range.
+    """
+    How frames become depth. Raises ConfigError on a value outside its range.
 
     mode: "geometric" takes depth from the key frames' pictures and the flow to them; "learned"
         from the depth head on the frame and the newest key frame, given their motion, in the unit
@@ -97,7 +112,7 @@ class DepthConfig:
 
     @property
     def flow_config(self) -> FlowConfig:
-        """The flow configuration, a preset's name resolved."""
+        """Return the flow configuration, a preset's name resolved."""
         return preset(self.flow) if isinstance(self.flow, str) else self.flow
 
 

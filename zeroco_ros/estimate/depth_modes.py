@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The depth head beside geometry: its answer in the stream's unit, alone or fused."""
 
 from __future__ import annotations
@@ -35,7 +49,8 @@ def learned_depth(
     geometric: DepthMap,
     max_relative_sigma: float,
 ) -> DepthMap:
-    """Depth of a frame by the head, from its match with one key frame.
+    """
+    Depth of a frame by the head, from its match with one key frame.
 
     The head's inverse depth is known up to one factor: that which fits the geometric depth best
     (robustly), which also says how large its errors are. mode "learned" returns it alone, "fused"
@@ -58,8 +73,10 @@ def learned_depth(
 def _fused(
     value: FloatArray, sigma: FloatArray, prior: InverseDepthPrior
 ) -> tuple[FloatArray, FloatArray]:
-    """Mean of two inverse depths (H, W) by their inverse variances; the other one where one is
-    unknown; the measured one where they contradict each other.
+    """
+    Mean of two inverse depths (H, W) by their inverse variances.
+
+    The other one where one is unknown; the measured one where they contradict each other.
     """
     known, told = np.isfinite(value), np.isfinite(prior.value)
     theirs = np.where(known, ALIKE, 1) * prior.sigma

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Frames of one moving camera, one after another, to depth."""
 
 from __future__ import annotations
@@ -12,12 +26,12 @@ from zeroco_ros.errors import ConfigError, ImageError
 from zeroco_ros.estimate.adjusting import adjust
 from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.depth_modes import learned_depth
-from zeroco_ros.estimate.frames import EncodedFrame, check_image
-from zeroco_ros.estimate.keyframe import Match, carried_depth
-from zeroco_ros.estimate.multiview import MultiviewConfig, depth_from_views
+from zeroco_ros.estimate.frames import check_image, EncodedFrame
+from zeroco_ros.estimate.keyframe import carried_depth, Match
+from zeroco_ros.estimate.multiview import depth_from_views, MultiviewConfig
 from zeroco_ros.estimate.multiview_prior import warp_prior
 from zeroco_ros.estimate.parallax import Parallax, parallax
-from zeroco_ros.estimate.placing import Placed, place
+from zeroco_ros.estimate.placing import place, Placed
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 from zeroco_ros.estimate.results import DepthResult, DepthState
 from zeroco_ros.estimate.track import Known, Passed, Track
@@ -60,12 +74,13 @@ class _Seen:
         return max(p.pixels for p in self.parallaxes)
 
     def still(self, least: float) -> DepthState:
-        """What a camera without parallax does."""
+        """Return what a camera without parallax does."""
         return "rotation" if self.parallaxes[0].flow >= least else "static"
 
 
 class DepthStream:
-    """Depth for one frame after another; made by `DepthEstimator.stream`.
+    """
+    Depth for one frame after another; made by `DepthEstimator.stream`.
 
     Each frame is rectified and encoded once, matched with `views` of the key frames, placed (by
     its given pose, or against the key frames' depth, then by bundle adjustment of the window) and
@@ -91,7 +106,7 @@ class DepthStream:
 
     @property
     def camera(self) -> Camera:
-        """The camera that frames come from (distorted, as given)."""
+        """Return the camera that frames come from (distorted, as given)."""
         return self._camera
 
     def set_camera(self, camera: Camera) -> None:
@@ -109,7 +124,8 @@ class DepthStream:
     def push(
         self, image: ByteArray, stamp_ns: int, pose: Matrix | None = None
     ) -> DepthResult | None:
-        """Depth of this frame; None for the first one, which nothing can be said about.
+        """
+        Depth of this frame; None for the first one, which nothing can be said about.
 
         image: (H, W, 3) uint8 RGB or (H, W) gray of the camera's size, distorted as the camera
         gives it. stamp_ns: nanoseconds, passed through. pose: (4, 4) camera-to-world in meters, or
@@ -160,7 +176,7 @@ class DepthStream:
         return _Seen(matches, found)
 
     def _anew(self, frame: EncodedFrame, stamp: int, given: Matrix | None) -> DepthResult:
-        """This frame is the first one of a new start."""
+        """Make this frame the first one of a new start."""
         self._track.start(frame, stamp, given)
         return self._result(frame, stamp, unknown_depth(frame.size), "starting", 0.0, True)
 
@@ -206,7 +222,8 @@ class DepthStream:
         return self._result(frame, stamp, depth, "ok", seen.most, key)
 
     def _is_key(self, placed: Placed, seen: _Seen) -> bool:
-        """Whether the frame is far enough from the newest key frame, or about to lose it.
+        """
+        Whether the frame is far enough from the newest key frame, or about to lose it.
 
         Matches fail before the view is left, in driving ahead for example: so the share of matched
         pixels counts too, against the best that this key frame has had.
@@ -224,7 +241,7 @@ class DepthStream:
         return np.asarray(seen.matches[0].key.covariance + placed.covariance)
 
     def _carried(self, frame: EncodedFrame, stamp: int, seen: _Seen, given: bool) -> DepthResult:
-        """A frame without parallax: depth as the key frames know it."""
+        """Return a frame without parallax: depth as the key frames know it."""
         track = self._track
         depth = carried_depth(seen.matches, track.pose, self._pinhole.K)
         state = seen.still(track.least)
@@ -242,7 +259,8 @@ class DepthStream:
         return placed if found is None else Placed(found.pose, found.covariance, placed.kind)
 
     def _depth(self, frame: EncodedFrame, pose: Matrix, seen: _Seen) -> DepthMap:
-        """Depth from all key frames' pictures and the flow to those that were matched.
+        """
+        Depth from all key frames' pictures and the flow to those that were matched.
 
         With little parallax the last frame's depth joins in; with more it would carry on its own
         mistakes (on a real sequence with true poses: AbsRel 0.095 without it, 0.110 with it).

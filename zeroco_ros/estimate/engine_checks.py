@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Whether an engine may be trusted: it is of the model that is meant, and it computes the same."""
 
 from __future__ import annotations
@@ -9,7 +23,7 @@ from zeroco_ros.engine.graph_backend import GraphBackend
 from zeroco_ros.engine.tensorrt_backend import TensorRTBackend
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.estimate.config import FlowConfig
-from zeroco_ros.estimate.parity import Parity, check_backend
+from zeroco_ros.estimate.parity import check_backend, Parity
 from zeroco_ros.weights import resolve
 
 
@@ -20,7 +34,8 @@ class EngineRefusedError(BackendError):
 def check_origin(
     folder: Path, config: FlowConfig, weights: str | Path | None, precision: str
 ) -> int:
-    """Compare what an engine says of itself with what is wanted; the bytes of its graphs.
+    """
+    Compare what an engine says of itself with what is wanted; the bytes of its graphs.
 
     weights: None for the engine's own; precision: "auto" for its own. Raises EngineRefusedError
     for an engine without a readable manifest or of another model, ConfigError for one of another
@@ -57,7 +72,8 @@ def _same_file(folder: Path, what: str, origin: Origin, wanted: str | Path) -> N
 def check_parity(
     folder: Path, backend: GraphBackend, config: FlowConfig, weights: str | Path | None
 ) -> Parity:
-    """Pass a running engine through the parity gate.
+    """
+    Pass a running engine through the parity gate.
 
     Raises EngineRefusedError for an engine that is wrong or cannot be judged, WeightsError where
     the model files that it was exported from are not there.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Engines in an estimator: a configuration fitted to what was exported, with its heads."""
 
 from __future__ import annotations
@@ -20,8 +34,11 @@ from zeroco_ros.estimate.volume_head import VolumeHead
 
 @dataclass(frozen=True)
 class OpenEngine:
-    """A running engine. config: the wanted one with what the engine fixes; metadata: of the
-    weights; head: None without one.
+    """
+    A running engine.
+
+    config: the wanted one with what the engine fixes; metadata: of the weights; head: None without
+    one.
     """
 
     backend: GraphBackend
@@ -39,7 +56,8 @@ class OpenEngine:
 def open_engine(
     folder: str | Path, config: FlowConfig, provider: str = "cpu", threads: int | None = None
 ) -> OpenEngine:
-    """Open an engine in ONNX Runtime for a configuration.
+    """
+    Open an engine in ONNX Runtime for a configuration.
 
     Raises BackendError for an engine that is missing, changed or without a head that is wanted,
     ConfigError for an option that it does not have.
@@ -48,7 +66,8 @@ def open_engine(
 
 
 def engine_of(backend: GraphBackend, config: FlowConfig) -> OpenEngine:
-    """Fit a configuration to a bundle's backend that is already open; see `open_engine`.
+    """
+    Fit a configuration to a bundle's backend that is already open; see `open_engine`.
 
     What the graphs fix is taken from them: size, register fix. A read-out that differs from theirs
     is done by the estimator, from the volumes.

@@ -1,27 +1,41 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Export of an engine: the ONNX graphs that a configuration runs, each checked."""
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.metadata
 from collections.abc import Callable
+import dataclasses
 from dataclasses import dataclass
+import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from zeroco_ros.croco.checkpoint import LoadedCroco, load_croco
-from zeroco_ros.engine.bundle import Manifest, Origin, check_folder, sha256, write_bundle
+from zeroco_ros.croco.checkpoint import load_croco, LoadedCroco
+from zeroco_ros.engine.bundle import check_folder, Manifest, Origin, sha256, write_bundle
 from zeroco_ros.engine.export import export_graph
-from zeroco_ros.engine.graphs import Graph, MatcherOutputs, backbone_graphs
+from zeroco_ros.engine.graphs import backbone_graphs, Graph, MatcherOutputs
 from zeroco_ros.engine.half_types import check_precision, typed
 from zeroco_ros.engine.head_graphs import depth_head_graphs, head_graphs, volume_head_graphs
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.coarse import readout_of, resolved_beta, resolved_register_fix
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.dense import head_size
-from zeroco_ros.estimate.engines import OpenEngine, engine_of, open_engine
+from zeroco_ros.estimate.engines import engine_of, open_engine, OpenEngine
 from zeroco_ros.estimate.frames import MIN_SIDE
-from zeroco_ros.heads.checkpoint import LoadedHead, load_head
+from zeroco_ros.heads.checkpoint import load_head, LoadedHead
 from zeroco_ros.heads.depth import DepthHead
 from zeroco_ros.heads.recurrent import RecurrentHead
 from zeroco_ros.matching.flow import fit_letterbox
@@ -80,7 +94,8 @@ def export_engine(
     precision: str = "fp32",
     progress: Progress = lambda line: None,
 ) -> ExportReport:
-    """Write the ONNX graphs that `config` needs for images of (H, W) pixels.
+    """
+    Write the ONNX graphs that `config` needs for images of (H, W) pixels.
 
     Backbone at the letterbox of such an image, recurrent flow head at its size: other images are
     letterboxed and stretched into the same. Heads on the volume, and the depth head, take images

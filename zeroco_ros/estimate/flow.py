@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The public face: two images in, flow with confidence out; pairs or a stream."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +33,10 @@ from zeroco_ros.engine.torch_backend import TorchBackend
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.aligned import best_pose, tokens_to_source
 from zeroco_ros.estimate.coarse import (
-    CoarseMatch,
-    Matcher,
     as_array,
     coarse_confidence,
+    CoarseMatch,
+    Matcher,
     resolved_beta,
     resolved_register_fix,
     seen_texture,
@@ -31,21 +45,21 @@ from zeroco_ros.estimate.config import FlowConfig, preset
 from zeroco_ros.estimate.dense import CoarseField, DenseHead, DenseMatch
 from zeroco_ros.estimate.flow_stream import FlowStream
 from zeroco_ros.estimate.frames import (
-    EncodedFrame,
-    HeadFrame,
-    VolumeFrame,
     check_image,
+    EncodedFrame,
     frame_texture,
+    HeadFrame,
     letterbox_of,
     network_input,
+    VolumeFrame,
 )
 from zeroco_ros.estimate.results import FlowResult
-from zeroco_ros.estimate.volume_head import VolumeHead, open_head
-from zeroco_ros.estimate.zoomed import ZoomedFlow, attention_fields
+from zeroco_ros.estimate.volume_head import open_head, VolumeHead
+from zeroco_ros.estimate.zoomed import attention_fields, ZoomedFlow
 from zeroco_ros.matching.alignment import Pose, posed
 from zeroco_ros.matching.calibration import Calibration
 from zeroco_ros.matching.confidence import forward_backward_error, occlusion
-from zeroco_ros.matching.flow import PATCH, Letterbox, upsample_map
+from zeroco_ros.matching.flow import Letterbox, PATCH, upsample_map
 from zeroco_ros.refine.dis import refine_flow
 
 Image = npt.NDArray[np.uint8]
@@ -57,7 +71,8 @@ COARSE_TOLERANCE = 0.4
 
 
 class FlowEstimator:
-    """Dense correspondence of two images.
+    """
+    Dense correspondence of two images.
 
     config: a FlowConfig or the name of a preset. weights: the name of shipped weights or a model
     file. device: "auto", "cpu" or "cuda". precision: "auto", "fp32", "bf16", "fp16" or None for
@@ -92,7 +107,7 @@ class FlowEstimator:
         device: str = "auto",
         precision: str | None = None,
     ) -> FlowEstimator:
-        """An estimator around a network in memory, with the metadata of its file if any."""
+        """Return an estimator around a network in memory, with the metadata of its file if any."""
         config = preset(config) if isinstance(config, str) else config
         backend = TorchBackend(model, device, precision or config.precision)
         return cls.from_backend(backend, config, metadata=metadata)
@@ -106,7 +121,8 @@ class FlowEstimator:
         metadata: Mapping[str, Any] | None = None,
         head: DenseHead | VolumeHead | None = None,
     ) -> FlowEstimator:
-        """An estimator on a backend, and a head, that are already running.
+        """
+        Return an estimator on a backend, and a head, that are already running.
 
         metadata: of the weights' file; head: None for the one that the configuration names.
         """
@@ -124,7 +140,11 @@ class FlowEstimator:
         provider: str = "cpu",
         threads: int | None = None,
     ) -> FlowEstimator:
-        """An estimator on an engine of `zeroco export`, see `estimate.exported.open_engine`."""
+        """
+        Return an estimator on an engine of `zeroco export`.
+
+        See `estimate.exported.open_engine`.
+        """
         from zeroco_ros.estimate.exported import open_engine
 
         config = preset(config) if isinstance(config, str) else config
@@ -162,7 +182,8 @@ class FlowEstimator:
         return self._matcher.register_fix
 
     def estimate(self, target: Image, source: Image) -> FlowResult:
-        """Flow from each pixel of target to its match in source.
+        """
+        Flow from each pixel of target to its match in source.
 
         Images: (H, W, 3) uint8 RGB or (H, W) uint8 gray, at least 16x16; the two may differ in
         size. Raises ImageError for other input, NonFiniteOutput when the network failed.
@@ -213,7 +234,7 @@ class FlowEstimator:
     def _coarse(
         self, target: EncodedFrame, source: EncodedFrame
     ) -> tuple[CoarseMatch, Pair | None]:
-        """The attention's match, and the descriptors where the head needs them too."""
+        """Return the attention's match, and the descriptors where the head needs them too."""
         pair = None
         frames = target.encoding, source.encoding
         valid = target.letterbox.valid, source.letterbox.valid
@@ -222,7 +243,7 @@ class FlowEstimator:
         return self._matcher.match(*frames, *valid, pair), pair
 
     def _rough(self, target: EncodedFrame, image: Image) -> CoarseMatch:
-        """The attention's match of a frame and an image that is tried as its source."""
+        """Return the attention's match of a frame and an image that is tried as its source."""
         return self._coarse(target, self._encode([image], dense=False, room=3)[0])[0]
 
     def _match_posed(self, target: EncodedFrame, source: EncodedFrame, pose: Pose) -> FlowResult:
@@ -280,7 +301,7 @@ class FlowEstimator:
         fields: ZoomedFlow,
         pair: Pair | None,
     ) -> DenseMatch:
-        """The head's dense match of both directions."""
+        """Return the head's dense match of both directions."""
         ours, theirs = target.head, source.head
         if isinstance(ours, HeadFrame) and isinstance(theirs, HeadFrame):
             assert isinstance(self._head, DenseHead)
@@ -298,7 +319,7 @@ class FlowEstimator:
         return found
 
     def stream(self) -> FlowStream:
-        """A stream that encodes each frame once and pairs it with the one before."""
+        """Return a stream that encodes each frame once and pairs it with the one before."""
         return FlowStream(self)
 
 

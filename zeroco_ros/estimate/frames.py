@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One image as the estimator keeps it: checked, resized, encoded."""
 
 from __future__ import annotations
@@ -17,7 +31,7 @@ from zeroco_ros.errors import ImageError
 from zeroco_ros.estimate.config import FlowConfig, Resample
 from zeroco_ros.heads.features import Level
 from zeroco_ros.matching.confidence import texture
-from zeroco_ros.matching.flow import Letterbox, fit_letterbox
+from zeroco_ros.matching.flow import fit_letterbox, Letterbox
 
 ByteArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -30,8 +44,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class HeadFrame:
-    """What a flow head keeps of one image. image: (H, W) of the image; size: (h, w) of the head's
-    input, to which the image was stretched; levels: features at 1/4 and 1/8 of that.
+    """
+    What a flow head keeps of one image.
+
+    image: (H, W) of the image; size: (h, w) of the head's input, to which the image was stretched;
+    levels: features at 1/4 and 1/8 of that.
     """
 
     image: tuple[int, int]
@@ -52,8 +69,11 @@ class HeadFrame:
 
 @dataclass(frozen=True)
 class VolumeFrame:
-    """What a head on the backbone's volume keeps of one image. letterbox: how the image lies in
-    the network's input; features: those that it compares itself (batch 1), None if it has none.
+    """
+    What a head on the backbone's volume keeps of one image.
+
+    letterbox: how the image lies in the network's input; features: those that it compares itself
+    (batch 1), None if it has none.
     """
 
     letterbox: Letterbox
@@ -62,7 +82,8 @@ class VolumeFrame:
 
 @dataclass(frozen=True)
 class EncodedFrame:
-    """An image after everything that depends on it alone; reused for every pair it is in.
+    """
+    An image after everything that depends on it alone; reused for every pair it is in.
 
     encoding: tokens of this one image (batch 1). letterbox: how the image lies in the network's
     input. image: (H, W, 3) uint8 RGB as given, gray: (H, W) uint8, texture: (h, w) in [0, 1] on

@@ -1,4 +1,19 @@
-"""The height of a camera above the ground, from its depth image: a scale where nothing else is.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The height of a camera above the ground, from its depth image: a scale where nothing else is.
 
 A camera at a known height sees a ground plane below it; the height in the units of an estimated
 depth over the known one is the unit of length (Song and Chandraker, CVPR 2014). The plane is found
@@ -28,7 +43,10 @@ PRECISE = 0.15  # points with a larger sigma, as a share of their depth, are lef
 
 @dataclass(frozen=True)
 class Ground:
-    """height: of the camera over the plane, in the depth's unit; normal: (3,) unit vector from the
+    """
+    The ground plane as the camera sees it.
+
+    height: of the camera over the plane, in the depth's unit; normal: (3,) unit vector from the
     plane to the camera, in the camera's axes; share: of the points below the camera that lie on
     it.
     """
@@ -39,7 +57,8 @@ class Ground:
 
 
 def find_ground(depth: DepthMap, K: Array) -> Ground | None:
-    """The plane below an upright camera; None where none is seen clearly. Deterministic.
+    """
+    Return the plane below an upright camera; None where none is seen clearly. Deterministic.
 
     A plane n X + h = 0 has the inverse depth -(n / h) ray: linear in its three unknowns and in
     what is measured, so the fit by least squares is not biased by the noise of far points.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Key frames, a new frame's matches with them, and depth carried from one frame to the next."""
 
 from __future__ import annotations
@@ -18,8 +32,10 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Link:
-    """Where a key frame's grid (h, w) is seen in an older one: targets (h, w, 2) in pixels,
-    weights (h, w), one over the variance in square pixels.
+    """
+    Where a key frame's grid (h, w) is seen in an older one.
+
+    targets (h, w, 2) in pixels, weights (h, w), one over the variance in square pixels.
     """
 
     serial: int
@@ -29,7 +45,8 @@ class Link:
 
 @dataclass(eq=False)
 class Keyframe:
-    """A frame that later ones are measured against: encoded once, posed, with depth once known.
+    """
+    A frame that later ones are measured against: encoded once, posed, with depth once known.
 
     pose: (4, 4) camera to world. given: whether that pose was given. depth: of its own pixels.
     covariance: (6, 6) of the pose, x y z rot_x rot_y rot_z along the world's axes; zeros if given.
@@ -58,7 +75,7 @@ class Match:
 
 
 def link(match: Match, step: int) -> Link:
-    """A match on the grid of this step in pixels."""
+    """Return a match on the grid of this step in pixels."""
     y, x = grid(match.flow, step)
     with np.errstate(divide="ignore"):
         weights = 1 / flow_sigma(match.flow)[y, x] ** 2
@@ -74,7 +91,8 @@ def grid(flow: FlowResult, step: int) -> tuple[npt.NDArray[np.int64], npt.NDArra
 
 
 def carried_depth(matches: list[Match], pose: Array, K: Array) -> DepthMap:
-    """Depth (H, W) of a frame at `pose` as the key frames knew it, along the flow.
+    """
+    Depth (H, W) of a frame at `pose` as the key frames knew it, along the flow.
 
     The first match where a pixel's counterpart has a depth decides. sigma grows by what the
     flow's error would change.

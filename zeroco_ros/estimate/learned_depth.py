@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The depth head on two encoded frames: inverse depth of the target up to a scale, with sigma."""
 
 from __future__ import annotations
@@ -29,12 +43,12 @@ from zeroco_ros.heads.checkpoint import load_head
 from zeroco_ros.heads.depth import DepthHead
 from zeroco_ros.heads.depth_geometry import (
     CELL,
-    RelativeMotion,
     cell_centers,
     geometry_channels,
+    RelativeMotion,
 )
 from zeroco_ros.matching.cost_volume import reciprocal_volume
-from zeroco_ros.matching.flow import PATCH, Letterbox, interpolation
+from zeroco_ros.matching.flow import interpolation, Letterbox, PATCH
 from zeroco_ros.weights import resolve
 
 FloatArray = npt.NDArray[np.float32]
@@ -45,7 +59,10 @@ SURE = 1e-3  # confidences are cut off at these odds
 
 @dataclass(frozen=True)
 class RelativeDepth:
-    """inverse: (H, W) float32 > 0, inverse depth of each pixel of the target, its median is 1: the
+    """
+    A relative depth.
+
+    inverse: (H, W) float32 > 0, inverse depth of each pixel of the target, its median is 1: the
     true one is this times one unknown factor; sigma: (H, W) float32 > 0, its standard deviation as
     a share of itself (and so of depth); motion: whether a relative pose was given or found.
     """
@@ -64,7 +81,8 @@ class DepthFrame:
 
 
 class LearnedDepth:
-    """A depth head beside a backbone that is already running.
+    """
+    A depth head beside a backbone that is already running.
 
     head: shipped weights or a file of `zeroco train depth`; backend: of the flow estimator whose
     frames it is given, its device and precision are used. An engine brings its own depth head,
@@ -87,7 +105,11 @@ class LearnedDepth:
         self._factor = float(self.metadata.get("sigma_factor", 1.0))
 
     def encode(self, frame: EncodedFrame) -> DepthFrame:
-        """What depends on one image only; kept by the caller, reused for every pair it is in."""
+        """
+        Return what depends on one image only.
+
+        Kept by the caller, reused for every pair it is in.
+        """
         pixels = network_input(frame.image, frame.letterbox, "area")
         rows, columns = frame.letterbox.valid
         content = pixels[..., : PATCH * rows, : PATCH * columns]
@@ -103,7 +125,8 @@ class LearnedDepth:
         *,
         motion: Matrix | None = None,
     ) -> RelativeDepth:
-        """Relative depth of the target's pixels.
+        """
+        Relative depth of the target's pixels.
 
         flow: target to source, of the same frames. K, K_source: (3, 3) in pixels of the target's
         and the source's (default: the same) undistorted image. motion: (4, 4) or (3, 4) source
@@ -133,7 +156,7 @@ class LearnedDepth:
         return RelativeDepth(inverse, self._factor * np.exp(spread), known is not None)
 
     def _direction(self, target: EncodedFrame, source: EncodedFrame) -> Direction:
-        """The target's side of the pair: reciprocal volume and features on the valid tokens."""
+        """Return target's side of the pair: reciprocal volume and features on the valid tokens."""
         valid = target.letterbox.valid, source.letterbox.valid
         pair = self.backend.match(target.encoding, source.encoding, features=True, valid=valid)
         ahead, back = sides_of(pair, valid)
@@ -175,8 +198,10 @@ def in_model(K: Matrix, box: Letterbox) -> Matrix:
 def _on_cells(
     flow: FlowResult, target: Letterbox, source: Letterbox
 ) -> tuple[FloatArray, FloatArray]:
-    """Flow (h, w, 2) in pixels of the network's inputs and certainty (h, w), a logit, on the
-    4-pixel cells of the target's valid tokens.
+    """
+    Return the flow and its certainty on the 4-pixel cells of the target's valid tokens.
+
+    Flow (h, w, 2) in pixels of the network's inputs; certainty (h, w), a logit.
     """
     height, width = target.image
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
@@ -198,7 +223,8 @@ def _on_cells(
 def seen_motion(
     flow: FloatArray, certainty: FloatArray, K_target: Matrix, K_source: Matrix
 ) -> tuple[Matrix, Matrix] | None:
-    """Rotation (3, 3) and unit translation (3,) that a flow shows without doubt, else None.
+    """
+    Rotation (3, 3) and unit translation (3,) that a flow shows without doubt, else None.
 
     As `heads.depth_geometry.estimate_motion`, with which the head was trained, but by the fit that
     also knows when nothing moved, when the camera only turned, and when two answers are as good.
@@ -240,7 +266,7 @@ def _channels(
 
 
 def _to_image(fields: FloatArray, box: Letterbox) -> FloatArray:
-    """Maps (2, h, w) on the pixels of the network's input, resized to the image's (2, H, W)."""
+    """Resize maps (2, h, w) on the pixels of the network's input to the image's (2, H, W)."""
     (height, width), (high, wide) = box.image, box.content
     rows = interpolation(height, fields.shape[1], high / height)
     columns = interpolation(width, fields.shape[2], wide / width)

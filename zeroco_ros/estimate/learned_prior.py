@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The depth head as knowledge for multi-view geometry: scaled, its sigma as its errors are."""
 
 from __future__ import annotations
@@ -21,7 +35,8 @@ ROUNDS = 30
 def learned_prior(
     relative: RelativeDepth, value: FloatArray, sigma: FloatArray
 ) -> InverseDepthPrior | None:
-    """Inverse depth of the head in the unit of a known one, its sigma as large as its errors.
+    """
+    Inverse depth of the head in the unit of a known one, its sigma as large as its errors.
 
     value, sigma: (H, W) known inverse depth of the same pixels and its standard deviation, NaN or
     inf where unknown. The factor is the median ratio, pixels weighed by the joint deviation of the
@@ -52,7 +67,7 @@ def _weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.fl
 def _factor(
     error: npt.NDArray[np.float64], ours: npt.NDArray[np.float64], theirs: npt.NDArray[np.float64]
 ) -> float:
-    """What to multiply `ours` by, so that error over the joint sigma has a normal's median."""
+    """Return the factor of `ours` with which error over joint sigma has a normal's median."""
     low, high = FACTORS
     for _ in range(ROUNDS):
         middle = (low + high) / 2

@@ -1,4 +1,19 @@
-"""The pose of a new frame against key frames whose depth is known, from dense flow.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The pose of a new frame against key frames whose depth is known, from dense flow.
 
 Every grid pixel of the frame that is matched with a key frame where depth is known gives a point
 in space and the place where the frame sees it. The pose is the one that explains them all: robust
@@ -38,7 +53,8 @@ SINGULAR, FARTHEST = 1e-9, 1e3
 
 @dataclass(frozen=True)
 class Landmarks:
-    """Points (N,) known from one key frame and seen in the frame.
+    """
+    Points (N,) known from one key frame and seen in the frame.
 
     pixels: (N, 2) where the frame sees them; sigma_px: (N,) of that; rays: (N, 3) in the key
     frame's camera, z = 1; inverse, inverse_sigma: (N,) inverse depth there; c2w: (4, 4).
@@ -54,7 +70,10 @@ class Landmarks:
 
 @dataclass(frozen=True)
 class Located:
-    """pose: (4, 4) camera to world; covariance: (6, 6), x y z rot_x rot_y rot_z along the world's
+    """
+    Where a camera was found to be.
+
+    pose: (4, 4) camera to world; covariance: (6, 6), x y z rot_x rot_y rot_z along the world's
     axes, of the measurement alone; agree: share of the landmarks that agree, in [0, 1]; cost: mean
     robust cost; rms_px: of those that agree.
     """
@@ -69,7 +88,8 @@ class Located:
 def landmarks(
     flow: FlowResult, depth: DepthMap, c2w: Array, K: Array, step: int
 ) -> Landmarks | None:
-    """What a match with a key frame of known depth gives; None where next to nothing is known.
+    """
+    Return what a match with a key frame of known depth gives; None where next to nothing is known.
 
     flow: from the frame to the key frame; depth and c2w: of the key frame; K: (3, 3) of both.
     """
@@ -127,7 +147,8 @@ def _gathered(known: Sequence[Landmarks]) -> _Points:
 
 
 def locate(K: Array, known: Sequence[Landmarks], starts: Sequence[Array]) -> Located | None:
-    """The frame's pose from at least one set of landmarks; None where nothing explains them.
+    """
+    Return the frame's pose from at least one set of landmarks; None where nothing explains them.
 
     starts: first guesses (4, 4) camera to world; the best is refined.
     """
@@ -166,7 +187,7 @@ class _System:
 
 
 def _linearized(K: Array, points: _Points, pose: Array, scale: float) -> _System:
-    """Normal equations of a left twist of the pose (world to camera) at this robust scale."""
+    """Give normal equations of a left twist of the pose (world to camera) at this robust scale."""
     R, t = pose[:3, :3], pose[:3, 3]
     offset = points.centers @ R.T + t  # the key frame's center in the frame's camera
     seen = points.rays @ R.T + points.inverse[:, None] * offset
@@ -208,7 +229,7 @@ def _linearized(K: Array, points: _Points, pose: Array, scale: float) -> _System
 
 
 def _rows(K: Array, seen: Array, inverse_depth: Array) -> tuple[Array, Array]:
-    """Derivatives (N, 6) of both coordinates of the projection by a left twist."""
+    """Return the derivatives (N, 6) of both coordinates of the projection by a left twist."""
     z = seen[:, 2]
     per_z = np.where(z > NEAREST, 1 / np.where(z > NEAREST, z, 1), 0)
     fx, fy, rho, zero = K[0, 0] * per_z, K[1, 1] * per_z, inverse_depth, np.zeros_like(z)
@@ -222,7 +243,7 @@ def _rows(K: Array, seen: Array, inverse_depth: Array) -> tuple[Array, Array]:
 
 
 def _solved(system: _System) -> Array | None:
-    """The step, None where the points do not determine one or it leads nowhere."""
+    """Return the step, None where the points do not determine one or it leads nowhere."""
     inside = _inverted(system)
     if inside is None:
         return None

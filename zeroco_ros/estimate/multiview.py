@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth of one frame from several posed views: plane sweep, votes of the flow, aggregation."""
 
 from __future__ import annotations
@@ -12,14 +26,14 @@ import numpy.typing as npt
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.estimate.multiview_aggregate import beliefs, peak, reduced, store, upsampled
 from zeroco_ros.estimate.multiview_prior import (
-    InverseDepthPrior,
     fused,
+    InverseDepthPrior,
     reduced_prior,
     warp_prior,
 )
 from zeroco_ros.estimate.multiview_sweep import sweep
-from zeroco_ros.estimate.multiview_views import PlacedView, placed_views, scaled, strain
-from zeroco_ros.estimate.multiview_votes import Vote, VoteCost, sharpened
+from zeroco_ros.estimate.multiview_views import placed_views, PlacedView, scaled, strain
+from zeroco_ros.estimate.multiview_votes import sharpened, Vote, VoteCost
 from zeroco_ros.estimate.posed_view import DepthMap, PosedView, unknown_depth
 
 FloatArray = npt.NDArray[np.float32]
@@ -37,7 +51,8 @@ NEARER, NEAREST_SHARE = 1.25, 0.998
 
 @dataclass(frozen=True)
 class MultiviewConfig:
-    """How views become depth. Raises ConfigError on a value outside its range.
+    """
+    How views become depth. Raises ConfigError on a value outside its range.
 
     max_side: longest side in pixels at which pictures are compared, 64 to 2048. levels: inverse
         depths that are tried, 16 to 256. flow_weight: weight of the flows' votes beside the
@@ -71,7 +86,8 @@ def depth_from_views(
     prior: InverseDepthPrior | None = None,
     config: MultiviewConfig | None = None,
 ) -> DepthMap:
-    """Depth of a reference picture (H, W) with one standard deviation, from posed views.
+    """
+    Depth of a reference picture (H, W) with one standard deviation, from posed views.
 
     K: (3, 3) of the reference; image: (H, W) uint8, its gray picture. A view without flow counts
     with its picture alone; the range of depths comes from the flows and the prior. Depth is in the
@@ -124,7 +140,8 @@ def _volume(
     levels: FloatArray,
     terms: Sequence[tuple[float, VoteCost]],
 ) -> ShortArray:
-    """Costs (h, D, w) of the levels (D,) by the views' pictures and the weighted terms.
+    """
+    Costs (h, D, w) of the levels (D,) by the views' pictures and the weighted terms.
 
     A level at which no view would see the pixel is as good as the best at which one does: the
     pictures cannot speak against it.
@@ -147,7 +164,7 @@ def _volume(
 
 
 def _least_pose_sigma(value: FloatArray, K: Matrix, views: Sequence[PlacedView]) -> FloatArray:
-    """What the poses add to the deviation of inverse depth (h, w): the best view decides."""
+    """Give what the poses add to the deviation of inverse depth (h, w): the best view decides."""
     best = views[0].pose_sigma(value, K)
     for view in views[1:]:
         np.minimum(best, view.pose_sigma(value, K), out=best)
@@ -155,7 +172,8 @@ def _least_pose_sigma(value: FloatArray, K: Matrix, views: Sequence[PlacedView])
 
 
 def _levels(votes: Sequence[Vote], count: int) -> FloatArray | None:
-    """Inverse depths (count,) from 0 to nearer than what is seen; None where nothing is.
+    """
+    Inverse depths (count,) from 0 to nearer than what is seen; None where nothing is.
 
     Lonely votes do not count: each is the median of its surroundings.
     """

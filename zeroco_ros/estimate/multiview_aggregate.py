@@ -1,4 +1,19 @@
-"""From a cost volume to inverse depth with sigma: semi-global aggregation.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+From a cost volume to inverse depth with sigma: semi-global aggregation.
 
 Hirschmueller, "Stereo Processing by Semiglobal Matching and Mutual Information" (TPAMI 2008). The
 sum of the four directions' costs, with the pixel's own cost counted once, is read as a negative
@@ -36,7 +51,8 @@ BLOCK = 16
 
 
 def jump_costs(image: npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
-    """Cost of a jump between a pixel and the one to its left, and the one above: (h, w) each.
+    """
+    Cost of a jump between a pixel and the one to its left, and the one above: (h, w) each.
 
     image: (h, w) or (h, w, 3), gray levels 0..255.
     """
@@ -56,7 +72,8 @@ def store(plane: FloatArray, into: ShortArray) -> None:
 
 
 def beliefs(rows: ShortArray, image: FloatArray) -> ShortArray:
-    """Aggregated cost (h, D, w) of a volume (h, D, w), smooth but for edges of `image` (h, w).
+    """
+    Return aggregated cost (h, D, w) of a volume (h, D, w), smooth but for edges of `image` (h, w).
 
     Costs are whole numbers, one is 1 / `SCALE`; the volume's lie in [0, `HIGHEST`].
     """
@@ -90,7 +107,8 @@ def _scan(cost: ShortArray, jumps: ShortArray, total: ShortArray) -> None:
 
 
 def peak(belief: ShortArray, levels: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Inverse depth and its standard deviation, (h, w) each, from aggregated costs (h, D, w).
+    """
+    Inverse depth and its standard deviation, (h, w) each, from aggregated costs (h, D, w).
 
     levels: (D,) evenly spaced. The mean over the peak's surroundings; the deviation from it over
     all levels, or `BEYOND` times the last level where that is the peak.
@@ -126,7 +144,8 @@ def _peak(belief: ShortArray, levels: FloatArray) -> tuple[FloatArray, FloatArra
 def upsampled(
     value: FloatArray, sigma: FloatArray, small: FloatArray, image: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """value and sigma (h, w) at the size of `image` (H, W), edges kept.
+    """
+    Return the value and sigma (h, w) at the size of `image` (H, W), edges kept.
 
     Joint bilateral upsampling (Kopf et al., SIGGRAPH 2007) from the four nearest cells: the cell
     that is nearest and looks most like the pixel, and those that lie on the same surface with it.
@@ -161,7 +180,7 @@ def upsampled(
 
 
 def reduced(image: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """An image (H, W[, C]) at size (h, w) by area means."""
+    """Return an image (H, W[, C]) at size (h, w) by area means."""
     if image.shape[:2] == size:
         return image
     return np.asarray(

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What is known before matching: depth carried over from another frame, and its fusion."""
 
 from __future__ import annotations
@@ -24,8 +38,10 @@ APART = 3.0
 
 @dataclass(frozen=True)
 class InverseDepthPrior:
-    """What is known of a frame beforehand: value (H, W) float32, 1 / depth, NaN unknown; sigma
-    (H, W) float32 of it.
+    """
+    What is known of a frame beforehand: value (H, W) float32, 1 / depth, NaN unknown.
+
+    sigma (H, W) float32 of it.
     """
 
     value: FloatArray
@@ -35,7 +51,8 @@ class InverseDepthPrior:
 def warp_prior(
     found: DepthMap, K: Matrix, T_new_from_old: Matrix, K_new: Matrix | None = None
 ) -> InverseDepthPrior:
-    """Depth of an old frame as the prior of a new one of the same size.
+    """
+    Depth of an old frame as the prior of a new one of the same size.
 
     K: (3, 3) of the old frame, and of the new one if K_new is None; T_new_from_old: (4, 4). Points
     are splatted to the nearest pixel, the nearest of them wins; holes of one pixel are filled.
@@ -78,7 +95,7 @@ def _closed(value: FloatArray, spread: FloatArray) -> InverseDepthPrior:
 
 
 def reduced_prior(prior: InverseDepthPrior, size: tuple[int, int]) -> Vote:
-    """The prior as a vote at a smaller size: cells of which it knows the larger part."""
+    """Return the prior as a vote at a smaller size: cells of which it knows the larger part."""
     good = np.isfinite(prior.value) & np.isfinite(prior.sigma)
     share = reduced(good.astype(np.float32), size)
     value = reduced(np.where(good, prior.value, 0).astype(np.float32), size)
@@ -92,7 +109,8 @@ def reduced_prior(prior: InverseDepthPrior, size: tuple[int, int]) -> Vote:
 
 
 def fused(value: FloatArray, sigma: FloatArray, prior: Vote) -> tuple[FloatArray, FloatArray]:
-    """Means by inverse variance of a measurement (h, w) with its sigma and a prior.
+    """
+    Means by inverse variance of a measurement (h, w) with its sigma and a prior.
 
     Where they contradict each other the surer one is taken, with twice its sigma.
     """

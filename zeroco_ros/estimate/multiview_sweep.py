@@ -1,4 +1,19 @@
-"""Plane sweep: how well the views' pictures agree with the reference at each inverse depth.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Plane sweep: how well the views' pictures agree with the reference at each inverse depth.
 
 Collins, "A Space-Sweep Approach to True Multi-Image Matching" (CVPR 1996). Pictures are compared
 after a local normalization of mean and contrast (the idea of normalized correlation, at the cost
@@ -29,8 +44,11 @@ OUTSIDE = 100.0
 
 @dataclass(frozen=True)
 class SweepView:
-    """A view at the sweep's resolution. gray: (h, w) float32, 0..255; K: (3, 3);
-    T_view_from_ref: (4, 4); weight: above 0, how much the view counts beside the others.
+    """
+    A view at the sweep's resolution.
+
+    gray: (h, w) float32, 0..255; K: (3, 3); T_view_from_ref: (4, 4); weight: above 0, how much the
+    view counts beside the others.
     """
 
     gray: FloatArray
@@ -50,8 +68,11 @@ def normalized(gray: FloatArray) -> FloatArray:
 def sweep(
     gray: FloatArray, K: Matrix, views: Sequence[SweepView], levels: FloatArray
 ) -> Iterator[tuple[FloatArray, BoolArray]]:
-    """For each of the inverse depths (D,) in turn its cost (h, w) in [0, `WORST`] at every pixel,
-    and where (h, w) no view would see it, with cost 0.
+    """
+    Yield for each of the inverse depths (D,) its cost and where it is seen.
+
+    The cost (h, w) in [0, `WORST`] at every pixel, and where (h, w) no view would see it, with
+    cost 0.
 
     gray: (h, w) float32 of the reference, K: (3, 3) of it. The weighted mean over the views that a
     point would be seen in; where it is hidden in some, `WORST` bounds what they add.
@@ -80,7 +101,7 @@ def sweep(
 def _seen_on_plane(
     picture: FloatArray, view: SweepView, inverse: Matrix, level: float, size: tuple[int, int]
 ) -> tuple[FloatArray, BoolArray]:
-    """The view's picture as if all lay at one inverse depth of the reference; where it is not."""
+    """Give view's picture as if all lay at one inverse depth of the reference; where it is not."""
     pose = view.T_view_from_ref
     plane = pose[:3, :3] + level * np.outer(pose[:3, 3], (0.0, 0.0, 1.0))
     homography = view.K @ plane @ inverse

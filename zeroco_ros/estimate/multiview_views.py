@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The views at the size at which they are compared: picture, camera, vote, trust in the pose."""
 
 from __future__ import annotations
@@ -11,11 +25,11 @@ import numpy.typing as npt
 from zeroco_ros.estimate.multiview_aggregate import reduced
 from zeroco_ros.estimate.multiview_sweep import SweepView
 from zeroco_ros.estimate.multiview_votes import (
-    Vote,
     match_sigma,
     misfit,
     off_line,
     parallax,
+    Vote,
     vote,
 )
 from zeroco_ros.estimate.posed_view import PosedView
@@ -36,9 +50,12 @@ NORMAL = 0.6745  # median of the absolute value of a standard normal variable
 
 @dataclass(frozen=True)
 class PlacedView:
-    """A view at size (h, w). picture: gray, K and pose; flow (h, w, 2) with sigma (h, w) in pixels
-    and the vote that follows, None without flow; turn: pixels by which the pose may be wrong;
-    shift: the same per unit of inverse depth.
+    """
+    A view at size (h, w).
+
+    picture: gray, K and pose; flow (h, w, 2) with sigma (h, w) in pixels and the vote that
+    follows, None without flow; turn: pixels by which the pose may be wrong; shift: the same per
+    unit of inverse depth.
     """
 
     picture: SweepView
@@ -54,7 +71,7 @@ class PlacedView:
         return 1 / (1 + (self.turn / BLUR) ** 2)
 
     def pose_sigma(self, value: FloatArray, K: Matrix) -> FloatArray:
-        """Standard deviation (h, w) of inverse depth `value` that the pose alone makes."""
+        """Return standard deviation (h, w) of inverse depth `value` that the pose alone makes."""
         pixels = np.hypot(np.float32(np.hypot(FLOOR, self.turn)), np.float32(self.shift) * value)
         gain = parallax(value, K, self.picture.K, self.picture.T_view_from_ref)
         with np.errstate(divide="ignore"):
@@ -62,7 +79,8 @@ class PlacedView:
 
 
 def strain(value: FloatArray, views: Sequence[PlacedView], K: Matrix) -> FloatArray:
-    """By how much matches deviate from inverse depth `value` (h, w): a factor on sigma, from 1.
+    """
+    By how much matches deviate from inverse depth `value` (h, w): a factor on sigma, from 1.
 
     The root mean square of their distances from where it puts them, over what is expected; the
     flow of something that moves by itself fits no depth in all views.
@@ -81,7 +99,8 @@ def strain(value: FloatArray, views: Sequence[PlacedView], K: Matrix) -> FloatAr
 def placed_views(
     views: Sequence[PosedView], K: Matrix, whole: Size, size: Size
 ) -> list[PlacedView]:
-    """The views of a reference picture of `whole` (H, W) pixels at `size`, K (3, 3) at that size.
+    """
+    Return views of a reference picture of `whole` (H, W) pixels at `size`, K (3, 3) at that size.
 
     How far sure matches lie beside their epipolar lines tells how wrong a pose is at least, beyond
     what its covariance says; views without flow are taken to be as wrong as the others.
@@ -117,7 +136,7 @@ def scaled(K: Matrix, whole: Size, size: Size) -> Matrix:
 
 
 def _picture(view: PosedView, whole: Size, size: Size) -> SweepView:
-    """A view reduced as much as the reference is."""
+    """Return a view reduced as much as the reference is."""
     own = view.gray.shape[0], view.gray.shape[1]
     target = max(1, own[0] * size[0] // whole[0]), max(1, own[1] * size[1] // whole[1])
     gray = reduced(view.gray.astype(np.float32), target)
@@ -146,7 +165,7 @@ def _vote(
 
 
 def _pose_pixels(view: PosedView, K: Matrix) -> tuple[float, float]:
-    """What a pose's covariance moves in its picture: pixels, and pixels per inverse depth."""
+    """Give what a pose's covariance moves in its picture: pixels, and pixels per inverse depth."""
     if view.pose_covariance is None:
         return 0.0, 0.0
     variances = np.maximum(np.diag(view.pose_covariance), 0)

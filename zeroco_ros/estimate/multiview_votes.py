@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What flow says of inverse depth: per view a value with its spread, and a robust cost."""
 
 from __future__ import annotations
@@ -37,7 +51,8 @@ class Vote:
 
 
 def match_sigma(confidence: FloatArray, longer: float) -> FloatArray:
-    """Standard deviation of a match in pixels, (h, w), from its calibrated confidence.
+    """
+    Return the standard deviation of a match in pixels, (h, w), from its calibrated confidence.
 
     The confidence is P(error < r) with r = `RIGHT_WITHIN` of the longer side in pixels; a
     two-dimensional Gaussian would have sigma = r / sqrt(-2 log(1 - confidence)). inf at 0.
@@ -60,7 +75,7 @@ class _Line:
 
 
 def _lines(size: tuple[int, int], K: Matrix, K_view: Matrix, T_view_from_ref: Matrix) -> _Line:
-    """a = K_view R K^-1 p and b = K_view t of every pixel p (Hartley and Zisserman, 9.6)."""
+    """Give a = K_view R K^-1 p and b = K_view t of every pixel p (Hartley and Zisserman, 9.6)."""
     y = np.arange(size[0], dtype=np.float32)[:, None]
     x = np.arange(size[1], dtype=np.float32)[None]
     A = (K_view @ T_view_from_ref[:3, :3] @ np.linalg.inv(K)).astype(np.float32)
@@ -72,7 +87,8 @@ def _lines(size: tuple[int, int], K: Matrix, K_view: Matrix, T_view_from_ref: Ma
 def vote(
     flow: FloatArray, sigma: FloatArray, K: Matrix, K_view: Matrix, T_view_from_ref: Matrix
 ) -> Vote:
-    """Inverse depth from one view's flow (h, w, 2) with sigma (h, w), both in pixels.
+    """
+    Inverse depth from one view's flow (h, w, 2) with sigma (h, w), both in pixels.
 
     The match is projected on the epipolar line; one that is off the line by more than its sigma
     is as much less sure.
@@ -137,7 +153,8 @@ def parallax(value: FloatArray, K: Matrix, K_view: Matrix, T_view_from_ref: Matr
 
 
 class VoteCost:
-    """Mean over the views of half the squared deviations, at most `FAR`, from an inverse depth.
+    """
+    Mean over the views of half the squared deviations, at most `FAR`, from an inverse depth.
 
     A mean, not a sum, because the views' flows err together.
     """
@@ -147,7 +164,7 @@ class VoteCost:
         self._start = [one.value / one.sigma for one in votes]
 
     def at(self, level: float) -> FloatArray:
-        """The cost (h, w) of this inverse depth at every pixel."""
+        """Return the cost (h, w) of this inverse depth at every pixel."""
         total = np.zeros_like(self._start[0])
         away = np.empty_like(total)
         for inverse, start in zip(self._inverse, self._start, strict=True):
@@ -163,7 +180,8 @@ class VoteCost:
 def sharpened(
     value: FloatArray, sigma: FloatArray, votes: Sequence[Vote]
 ) -> tuple[FloatArray, FloatArray]:
-    """Inverse depth and sigma (h, w), joined by inverse variance by the votes that agree with it.
+    """
+    Inverse depth and sigma (h, w), joined by inverse variance by the votes that agree with it.
 
     Aggregation finds the right surface, matches are finer than its levels. The views' flows err
     together: n votes weigh as sqrt(n) independent ones, and those half.

@@ -1,4 +1,19 @@
-"""Opening a network on the backend that is asked for, or on the best one that is there.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Opening a network on the backend that is asked for, or on the best one that is there.
 
 Nodes and commands open networks through `open_flow` only, so that one set of options (`backend`,
 `engine`, `provider`, ...) means the same everywhere and every choice says why it was made.
@@ -20,14 +35,14 @@ from zeroco_ros.engine.onnx_backend import OnnxBackend
 from zeroco_ros.engine.tensorrt_backend import (
     BuildCancelled,
     NotBuilt,
-    TensorRTBackend,
     open_tensorrt,
+    TensorRTBackend,
 )
-from zeroco_ros.engine.torch_backend import TorchBackend, resolve_device
+from zeroco_ros.engine.torch_backend import resolve_device, TorchBackend
 from zeroco_ros.errors import BackendError, ConfigError
 from zeroco_ros.estimate.config import FlowConfig, preset
-from zeroco_ros.estimate.engine_checks import EngineRefusedError, check_origin, check_parity
-from zeroco_ros.estimate.engines import OpenEngine, engine_of
+from zeroco_ros.estimate.engine_checks import check_origin, check_parity, EngineRefusedError
+from zeroco_ros.estimate.engines import engine_of, OpenEngine
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.estimate.network_options import NetworkOptions
 from zeroco_ros.estimate.parity import Parity
@@ -48,7 +63,8 @@ Estimator = TypeVar("Estimator")
 
 @dataclass(frozen=True)
 class RunningFlow:
-    """A flow estimator, what runs it and why.
+    """
+    A flow estimator, what runs it and why.
 
     backend: "torch", "onnx" or "tensorrt"; device: "cpu" or "cuda"; precision: "fp32", "bf16",
     "fp16" or "int8". model: the weights' file name; sha256: of it, in hex. engine: its folder, ""
@@ -95,7 +111,8 @@ def open_flow(
     *,
     progress: Progress = lambda line: None,
 ) -> RunningFlow:
-    """Open a flow estimator on the backend that the options name, or on the best one.
+    """
+    Open a flow estimator on the backend that the options name, or on the best one.
 
     With an engine, `auto` is TensorRT where it, a GPU and a built engine are there (or building is
     allowed), else ONNX Runtime, else PyTorch; without one it is PyTorch. progress: called with a
@@ -130,7 +147,8 @@ def open_with(
     *,
     progress: Progress = lambda line: None,
 ) -> tuple[Estimator, RunningFlow]:
-    """Open a flow estimator and build another estimator on it.
+    """
+    Open a flow estimator and build another estimator on it.
 
     With the backend `auto`, an engine that does not hold what `build` needs (it then raises
     ConfigError), such as a depth head, is passed over for PyTorch. Raises as `open_flow`.
@@ -203,7 +221,7 @@ def _open_torch(config: FlowConfig, options: NetworkOptions) -> RunningFlow:
 def _open_engine(
     name: str, config: FlowConfig, options: NetworkOptions, progress: Progress
 ) -> RunningFlow:
-    """Raises _AbsentError where this cannot run here, EngineRefusedError where it must not."""
+    """Raise _AbsentError where this cannot run here, EngineRefusedError where it must not."""
     _require(name, options)
     assert options.engine is not None
     folder = Path(options.engine)
@@ -245,8 +263,11 @@ def _require(name: str, options: NetworkOptions) -> None:
 def _opened(
     name: str, folder: Path, config: FlowConfig, options: NetworkOptions, progress: Progress
 ) -> OpenEngine:
-    """The engine, running. Raises EngineRefusedError where its files are not what they should be,
-    _AbsentError where there is none for this GPU, ConfigError for what no engine can do.
+    """
+    Return the engine, running.
+
+    Raises EngineRefusedError where its files are not what they should be, _AbsentError where there
+    is none for this GPU, ConfigError for what no engine can do.
     """
     try:
         if name == "tensorrt":

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What is to run a network, and on what: one set of options for nodes and commands."""
 
 from __future__ import annotations
@@ -15,7 +29,8 @@ ACCELERATIONS = ("none", "compile", "cuda_graph")
 
 @dataclass(frozen=True)
 class NetworkOptions:
-    """What runs a network, and on what. Raises ConfigError for a value that is none of those.
+    """
+    What runs a network, and on what. Raises ConfigError for a value that is none of those.
 
     backend: "torch", "onnx" (an exported engine in ONNX Runtime), "tensorrt" (the same, built for
     this GPU), or "auto": the best that is there.

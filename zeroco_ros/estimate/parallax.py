@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How much of a flow field tells about depth: what is left when the rotation is taken off."""
 
 from __future__ import annotations
@@ -18,10 +32,13 @@ FEWEST = 30
 
 @dataclass(frozen=True)
 class Parallax:
-    """Of a frame against a key frame. pixels: median over the matched pixels, rotation taken off;
-    flow: median length of the flow; both 0 where next to nothing is matched. matched: share of
-    pixels that are matched with confidence; overlap: share that the flow leads into the key frame,
-    in [0, 1]: a blank wall overlaps without being matched.
+    """
+    Of a frame against a key frame.
+
+    pixels: median over the matched pixels, rotation taken off; flow: median length of the flow;
+    both 0 where next to nothing is matched. matched: share of pixels that are matched with
+    confidence; overlap: share that the flow leads into the key frame, in [0, 1]: a blank wall
+    overlaps without being matched.
     """
 
     pixels: float

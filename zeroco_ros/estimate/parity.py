@@ -1,4 +1,19 @@
-"""The parity gate: a backend against PyTorch in float32 on stored pairs, with a verdict.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The parity gate: a backend against PyTorch in float32 on stored pairs, with a verdict.
 
 An engine that is wrong looks like one that is right until a robot follows it: fused half-precision
 attention has been silently wrong on several devices. So every engine is compared before it is
@@ -7,9 +22,9 @@ trusted, from the tokens to the flow in pixels, and PyTorch's own half precision
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
 import copy
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +44,7 @@ from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.engines import engine_of
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.estimate.learned_depth import LearnedDepth
-from zeroco_ros.estimate.parity_pair import PairParity, Tested, compare
+from zeroco_ros.estimate.parity_pair import compare, PairParity, Tested
 from zeroco_ros.estimate.parity_reference import reference
 from zeroco_ros.matching.flow import fit_letterbox
 from zeroco_ros.media.images import read_image
@@ -67,7 +82,8 @@ TOKEN = 24.0  # pixels of the stored pictures in a network input of 224
 
 @dataclass(frozen=True)
 class Parity:
-    """A verdict.
+    """
+    A verdict.
 
     pairs: the differences on each; limits: for this precision; faults: what is outside of them, in
     words, none if it passed; what: the backend that was compared, such as "onnx cpu fp16";
@@ -95,7 +111,8 @@ def check_engine(
     head: str | Path | None = None,
     depth: str | Path | None = None,
 ) -> Parity:
-    """Compare an engine in ONNX Runtime with PyTorch in float32 on the stored pairs.
+    """
+    Compare an engine in ONNX Runtime with PyTorch in float32 on the stored pairs.
 
     weights, head, depth: the model files that it was exported from, where they are not shipped
     ones; without the depth head's file the rest is compared. Raises BackendError for an engine
@@ -136,7 +153,8 @@ def check_torch(
     weights: str | Path = "default",
     depth: str | Path | None = None,
 ) -> Parity:
-    """Compare PyTorch in a precision with PyTorch in float32 on the CPU, on the stored pairs.
+    """
+    Compare PyTorch in a precision with PyTorch in float32 on the CPU, on the stored pairs.
 
     depth: a depth head that is compared too. Raises ConfigError or BackendError for a precision or
     a device that is not there, WeightsError for an unreadable file.
@@ -160,7 +178,8 @@ def judge(
     what: str,
     fits: Callable[[Image], Image] = lambda image: image,
 ) -> Parity:
-    """Compare on every stored pair and hold it against the limits.
+    """
+    Compare on every stored pair and hold it against the limits.
 
     fits: makes a stored picture one that both can see.
     """
@@ -179,7 +198,8 @@ def judge(
 def limits_of(
     precision: str, config: FlowConfig | None = None, metadata: Mapping[str, Any] | None = None
 ) -> Limits:
-    """Return what a backend of this precision may differ by in this configuration.
+    """
+    Return what a backend of this precision may differ by in this configuration.
 
     metadata: of the weights. Raises BackendError for a precision of which nothing is known.
     """
@@ -203,7 +223,8 @@ def backend_words(backend: object) -> str:
 
 
 def network_alone(config: FlowConfig) -> FlowConfig:
-    """Return a configuration of the network only.
+    """
+    Return a configuration of the network only.
 
     DIS refinement is the same code beside every backend, and it turns a rounding error into
     pixels; zooming and turning run the same graphs again.

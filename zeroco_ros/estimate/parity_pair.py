@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How far two estimators are from each other on one pair of images."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +45,8 @@ class Tested:
 
 @dataclass(frozen=True)
 class PairParity:
-    """The differences on one pair.
+    """
+    The differences on one pair.
 
     volume, volume_rms: largest and root mean square difference of the cost volume, relative to its
     standard deviation; flow_median, flow_p99: pixels, where PyTorch's confidence is at least

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the parity gate trusts: the same model files in PyTorch, float32, on the CPU."""
 
 from __future__ import annotations
@@ -29,7 +43,8 @@ def reference(
     head: str | Path | None = None,
     depth: str | Path | None = None,
 ) -> Tested:
-    """Return the engine's estimator in PyTorch, and its depth head where that is at hand.
+    """
+    Return the engine's estimator in PyTorch, and its depth head where that is at hand.
 
     weights, head, depth: as for `parity.check_engine`; a depth head that is neither shipped nor
     given is left out. Raises WeightsError for a model file that

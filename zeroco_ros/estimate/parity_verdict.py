@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Verdicts of the parity gate, kept beside the engine that they are about."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 from datetime import datetime, timezone
+import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +32,8 @@ FILE = "parity.json"
 
 
 def store_verdict(folder: str | Path, parity: Parity) -> bool:
-    """Keep a verdict in the engine's folder, with those of other backends on the same engine.
+    """
+    Keep a verdict in the engine's folder, with those of other backends on the same engine.
 
     Returns whether it could be written: the folder may be read-only.
     """
@@ -40,7 +55,8 @@ def store_verdict(folder: str | Path, parity: Parity) -> bool:
 
 
 def stored_verdicts(folder: str | Path) -> dict[str, dict[str, Any]]:
-    """Return the verdicts on exactly this engine, by backend, such as "onnx cpu fp32".
+    """
+    Return the verdicts on exactly this engine, by backend, such as "onnx cpu fp32".
 
     Each has "passed", "when" (ISO 8601, UTC) and the fields of `Parity`. Empty where there are
     none, or only such on another engine that was in this folder.

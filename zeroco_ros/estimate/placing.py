@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Where a new frame is: from given poses, against known depth, or from two views alone."""
 
 from __future__ import annotations
@@ -11,10 +25,10 @@ import numpy.typing as npt
 
 from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.keyframe import Match
-from zeroco_ros.estimate.motion import Landmarks, Located, agreement, landmarks, locate
+from zeroco_ros.estimate.motion import agreement, Landmarks, landmarks, locate, Located
 from zeroco_ros.estimate.posed_view import flow_sigma
 from zeroco_ros.estimate.track import Track
-from zeroco_ros.geometry.epipolar import RelativePose, relative_pose
+from zeroco_ros.geometry.epipolar import relative_pose, RelativePose
 from zeroco_ros.geometry.transforms import inverse, transform
 
 Array = npt.NDArray[np.float64]
@@ -27,7 +41,8 @@ LENGTHS = (0.3, 1.0, 3.0)  # of the last step, for the unknown length of a two-v
 
 @dataclass(frozen=True)
 class Placed:
-    """pose: (4, 4) camera to world; covariance: (6, 6) of the measurement alone, or None.
+    """
+    pose: (4, 4) camera to world; covariance: (6, 6) of the measurement alone, or None.
 
     kind: "known" (given, or found against known depth), "first" (two views without known depth:
     the translation has length 1), "static", "rotation" (two views without parallax), "ambiguous"
@@ -43,7 +58,8 @@ class Placed:
 def place(
     track: Track, matches: Sequence[Match], given: Array | None, K: Array, config: DepthConfig
 ) -> Placed:
-    """The pose of a frame that was matched with key frames of the track, the newest first.
+    """
+    Return the pose of a frame that was matched with key frames of the track, the newest first.
 
     A given pose is taken as it is; key frames whose poses were estimated since the last one are
     moved to fit it, or forgotten where they cannot be.
@@ -85,7 +101,8 @@ def _follow(track: Track, matches: Sequence[Match], given: Array, K: Array, step
 def tracked(
     matches: Sequence[Match], K: Array, step: int, last: Array, motion: Array
 ) -> Located | None:
-    """The pose against key frames of known depth; None where too few agree.
+    """
+    Return the pose against key frames of known depth; None where too few agree.
 
     last: (4, 4) pose of the frame before; motion: (4, 4) from it to the one before that.
     """
@@ -110,7 +127,7 @@ def _known(matches: Sequence[Match], K: Array, step: int) -> list[Landmarks]:
 
 
 def two_views(match: Match, K: Array, step: int) -> RelativePose:
-    """The pose T_key_from_frame between a frame and one key frame, from the flow alone."""
+    """Return the pose T_key_from_frame between a frame and one key frame, from the flow alone."""
     height, width = match.flow.confidence.shape
     y, x = np.mgrid[step // 2 : height : step, step // 2 : width : step]
     points = np.stack([x.ravel(), y.ravel()], -1).astype(np.float64)
@@ -120,7 +137,7 @@ def two_views(match: Match, K: Array, step: int) -> RelativePose:
 
 
 def first_pose(match: Match, K: Array, step: int) -> Placed:
-    """The pose of the second frame of a stream; see `Placed`."""
+    """Return the pose of the second frame of a stream; see `Placed`."""
     found = two_views(match, K, step)
     here = match.key.pose
     if found.kind == "degenerate":

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A frame seen from another place: its flow and its pose; and the depth that follows from some."""
 
 from __future__ import annotations
@@ -9,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.estimate.results import FlowResult
-from zeroco_ros.geometry.triangulate import View, triangulate
+from zeroco_ros.geometry.triangulate import triangulate, View
 
 FloatArray = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
@@ -21,7 +35,8 @@ BEYOND = 1.0  # inverse depths below so many sigmas are not told from zero
 
 @dataclass(frozen=True)
 class PosedView:
-    """A view that a reference frame (H, W) was matched with.
+    """
+    A view that a reference frame (H, W) was matched with.
 
     flow: from the reference (target) to the view (source), or None where only the picture and the
     pose are known. T_view_from_ref: (4, 4) float64, takes
@@ -38,15 +53,18 @@ class PosedView:
 
 @dataclass(frozen=True)
 class DepthMap:
-    """depth (H, W) float32, NaN unknown; sigma (H, W) float32, one standard deviation in the unit
-    of depth, NaN where depth is.
+    """
+    A depth map.
+
+    depth (H, W) float32, NaN unknown; sigma (H, W) float32, one standard deviation in the unit of
+    depth, NaN where depth is.
     """
 
     depth: FloatArray
     sigma: FloatArray
 
     def scaled(self, factor: float) -> DepthMap:
-        """The same in another unit of length."""
+        """Return the same in another unit of length."""
         return DepthMap(self.depth * np.float32(factor), self.sigma * np.float32(factor))
 
 
@@ -63,7 +81,8 @@ def pixel_rays(K: Matrix, size: tuple[int, int]) -> Matrix:
 
 
 def flow_sigma(flow: FlowResult) -> FloatArray:
-    """Standard deviation of the flow (H, W) in pixels as its confidence tells.
+    """
+    Return the standard deviation of the flow (H, W) in pixels as its confidence tells.
 
     inf where the match is hidden or hardly believed. A simple rule of ours, good for weighing
     matches against each other; poses allow for its scale, depth has its own (multiview_votes).
@@ -76,7 +95,8 @@ def flow_sigma(flow: FlowResult) -> FloatArray:
 
 
 def triangulated(K: Matrix, views: Sequence[PosedView]) -> DepthMap:
-    """Depth of the reference frame from the views' flow alone; see `geometry.triangulate`.
+    """
+    Depth of the reference frame from the views' flow alone; see `geometry.triangulate`.
 
     NaN where no view tells anything or the point lies behind the camera or beyond measure.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What an estimator returns: frozen dataclasses with stated shapes, units and ranges."""
 
 from __future__ import annotations
@@ -15,7 +29,8 @@ DepthState = Literal["ok", "static", "rotation", "lost", "starting"]
 
 @dataclass(frozen=True)
 class FlowResult:
-    """Dense correspondence from a target image (H, W) to a source image.
+    """
+    Dense correspondence from a target image (H, W) to a source image.
 
     flow: (H, W, 2) float32, pixels; flow[y, x] = (dx, dy) takes target pixel (x, y) to its match
         (x + dx, y + dy) in the source image. Always finite.
@@ -41,7 +56,8 @@ class FlowResult:
 
 @dataclass(frozen=True)
 class DepthResult:
-    """Depth of one frame, on the pixels of its rectified (pinhole) image (H, W).
+    """
+    Depth of one frame, on the pixels of its rectified (pinhole) image (H, W).
 
     depth: (H, W) float32, the coordinate along the optical axis (not the ray's length), in meters
         or, with scale "relative", in a unit that is the same for all frames of a stream until it

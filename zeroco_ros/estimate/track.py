@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Where a camera has been: its key frames, its last pose and motion, its unit of length."""
 
 from __future__ import annotations
@@ -11,7 +25,7 @@ import numpy.typing as npt
 
 from zeroco_ros.estimate.depth_config import DepthConfig
 from zeroco_ros.estimate.frames import EncodedFrame
-from zeroco_ros.estimate.keyframe import Keyframe, Match, link
+from zeroco_ros.estimate.keyframe import Keyframe, link, Match
 from zeroco_ros.estimate.posed_view import DepthMap
 from zeroco_ros.geometry.transforms import inverse
 from zeroco_ros.stream.window import KeyframeWindow
@@ -47,7 +61,8 @@ class Passed:
 
 
 class Track:
-    """The state of a depth stream between two frames.
+    """
+    The state of a depth stream between two frames.
 
     pose: (4, 4) of the last frame, camera to world; motion: (4, 4) from that frame to the one
     before; covariance: (6, 6) of the pose; metric: whether lengths are meters; posed: whether the
@@ -99,7 +114,7 @@ class Track:
         self.add(frame, stamp, given=given is not None, depth=None)
 
     def move(self, pose: Array, covariance: Array) -> None:
-        """The next frame is at `pose`."""
+        """Place the next frame at `pose`."""
         self.motion = inverse(self.pose) @ pose
         self.pose, self.covariance, self.lost = pose, covariance, 0
 
@@ -112,7 +127,7 @@ class Track:
         depth: DepthMap | None,
         matches: Sequence[Match] = (),
     ) -> None:
-        """The frame, at the last pose, becomes a key frame."""
+        """Make the frame, at the last pose, a key frame."""
         if depth is not None and not np.isfinite(depth.depth).mean() > SOME:
             depth = None
         links = tuple(link(match, self.step) for match in matches)
@@ -155,6 +170,6 @@ class Track:
             self.window.add(key)
 
     def _forget_passed(self) -> None:
-        """What frames that are no key frames knew does not hold any more."""
+        """Forget what frames that are no key frames knew: it does not hold any more."""
         self.last = None
         self.recent.clear()

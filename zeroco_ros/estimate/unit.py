@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The unit of length of a stream without given poses: chosen at its start, or from the ground."""
 
 from __future__ import annotations
@@ -19,7 +33,8 @@ SIGHTINGS = 3
 def first_unit(
     placed: Placed, depth: DepthMap, origin: Array, baseline: float | None
 ) -> tuple[Placed, DepthMap]:
-    """The second frame of a stream and its depth in the stream's unit.
+    """
+    Return the second frame of a stream and its depth in the stream's unit.
 
     origin: (4, 4) pose of the first frame; baseline: meters between the two, or None: then the
     median depth becomes 1.
@@ -40,7 +55,8 @@ def first_unit(
 
 
 def level(track: Track, depth: DepthMap, height: float | None, K: Array) -> float:
-    """Bring a track to the known height over the ground; returns the factor on lengths.
+    """
+    Bring a track to the known height over the ground; returns the factor on lengths.
 
     depth: of the key frame just added. The median of the last sightings of the ground decides. 1
     where no height is known, the ground is not seen, or the world is that of given poses.

@@ -1,4 +1,19 @@
-"""Heads on the backbone's own volume (aggregation, super-resolution) as part of an estimate.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Heads on the backbone's own volume (aggregation, super-resolution) as part of an estimate.
 
 They see the images as the backbone does, so they follow its letterbox and leave out its padding.
 """
@@ -24,14 +39,15 @@ from zeroco_ros.heads.aggregation import AggregationHead
 from zeroco_ros.heads.checkpoint import load_head
 from zeroco_ros.heads.dense import DenseFlow
 from zeroco_ros.heads.super_resolution import SuperResolutionHead
-from zeroco_ros.matching.flow import PATCH, Letterbox, flow_to_image, interpolation
+from zeroco_ros.matching.flow import flow_to_image, interpolation, Letterbox, PATCH
 from zeroco_ros.weights import resolve
 
 FloatArray = npt.NDArray[np.float32]
 
 
 class VolumeHead:
-    """A head of kind aggregation or super_resolution on a device.
+    """
+    A head of kind aggregation or super_resolution on a device.
 
     runner: what computes it; metadata: of its file. Raises ConfigError for a configuration whose
     volume is not the one that such a head was trained on.
@@ -59,7 +75,8 @@ class VolumeHead:
     def match(
         self, pair: Pair, target: VolumeFrame, source: VolumeFrame, beta: float | None
     ) -> DenseMatch:
-        """Dense flow of both directions. pair: with features, of a batch of one.
+        """
+        Dense flow of both directions. pair: with features, of a batch of one.
 
         beta: temperature of the backbone's volume. Raises ConfigError where it is None or the
         head belongs to another backbone.
@@ -75,7 +92,8 @@ class VolumeHead:
 
 
 def open_head(config: FlowConfig, backend: Backend) -> DenseHead | VolumeHead:
-    """The head that a configuration names, of any kind, on the backbone's device.
+    """
+    Return the head that a configuration names, of any kind, on the backbone's device.
 
     Raises WeightsError for an unreadable file, ConfigError where head and configuration disagree.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The dense zoom-in of a pair of frames: the images, flows and tiles that it needs."""
 
 from __future__ import annotations
@@ -15,13 +29,13 @@ from zeroco_ros.estimate.coarse import Matcher
 from zeroco_ros.estimate.config import FlowConfig
 from zeroco_ros.estimate.frames import EncodedFrame, normalize, reduce_image
 from zeroco_ros.matching.flow import (
-    PATCH,
-    Letterbox,
     flow_to_image,
     interpolation,
+    Letterbox,
+    PATCH,
     upsample_flow,
 )
-from zeroco_ros.matching.zoom import ZoomResult, dense_zoom, resize_flow
+from zeroco_ros.matching.zoom import dense_zoom, resize_flow, ZoomResult
 
 ByteArray = npt.NDArray[np.uint8]
 FloatArray = npt.NDArray[np.float32]
@@ -32,8 +46,11 @@ TILES_AT_ONCE = 32
 
 @dataclass(frozen=True)
 class ZoomedFlow:
-    """flow (H, W, 2) and backward (Hs, Ws, 2) in pixels; error (H, W): the zoom-in's
-    uncertainty in pixels, None without zoom-in.
+    """
+    A zoomed flow.
+
+    flow (H, W, 2) and backward (Hs, Ws, 2) in pixels; error (H, W): the zoom-in's uncertainty in
+    pixels, None without zoom-in.
     """
 
     flow: FloatArray
@@ -47,7 +64,8 @@ def attention_fields(
     source: EncodedFrame,
     tokens: tuple[FloatArray, FloatArray],
 ) -> ZoomedFlow:
-    """The attention's flow of both directions in image pixels, zoomed in where configured.
+    """
+    Return the attention's flow of both directions in image pixels, zoomed in where configured.
 
     tokens: its flow on the token grids, forward and backward, (h, w, 2) each.
     """
@@ -83,7 +101,7 @@ def zoom_in(
 
 
 def tile_matcher(matcher: Matcher, box: Letterbox) -> Callable[[Tensor, Tensor], Tensor]:
-    """A function that matches batches of tiles (T, 3, h, w) of the size of `box`'s content."""
+    """Return what matches batches of tiles (T, 3, h, w) of the size of `box`'s content."""
     tile = Letterbox(box.content, box.content, box.model)
     below, right = box.model[0] - box.content[0], box.model[1] - box.content[1]
 
@@ -104,7 +122,8 @@ def tile_matcher(matcher: Matcher, box: Letterbox) -> Callable[[Tensor, Tensor],
 
 
 def pinned_upsample(coarse: FloatArray, target: Letterbox, source: Letterbox) -> FloatArray:
-    """Token flow to image pixels as the released zoom-in does: corner pixels stay in the corners.
+    """
+    Token flow to image pixels as the released zoom-in does: corner pixels stay in the corners.
 
     Biased: the network's input is resized by (W - 1) / (w - 1) although its content was not.
     """
@@ -128,7 +147,8 @@ def _to_tensor(flow: FloatArray) -> Tensor:
 def _views(
     target: EncodedFrame, source: EncodedFrame, config: FlowConfig
 ) -> tuple[tuple[ByteArray, ByteArray], tuple[Letterbox, Letterbox]]:
-    """The images that are zoomed into: no larger than the highest ratio shows of them.
+    """
+    Return the images that are zoomed into: no larger than the highest ratio shows of them.
 
     The released code (align_corners) works on the images as they are.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One camera of a bag, and what is known about its frames."""
 
 from __future__ import annotations
@@ -20,7 +34,8 @@ MAX_DT = 1.0  # seconds; flow_node's default for frames that still make a pair
 
 @dataclass(frozen=True)
 class CameraSource:
-    """A camera topic of a bag.
+    """
+    A camera topic of a bag.
 
     topic, type: as recorded. encoding: "mono8", ... or a compressed image's format. width, height:
     pixels of the first frame. headers: of every frame in order. possible: headers' stamps of the
@@ -54,7 +69,8 @@ class CameraSource:
 
 
 def find_camera(reader: BagReader, topic: str | None) -> CameraSource:
-    """The named image topic, or the first one that is a camera and not depth or flow.
+    """
+    Return the named image topic, or the first one that is a camera and not depth or flow.
 
     Raises BagError where there is none, or too few frames for a pair.
     """

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """True flow and depth of a bag, where it has any: recorded, or from depth, poses, calibration."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+import re
 from typing import Any
 
 import cv2
@@ -12,8 +26,8 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.bag.camera_topics import best_match
-from zeroco_ros.bag.geometry_records import POSE_STAMPED, camera_info, pose
-from zeroco_ros.bag.images import IMAGE, decode_image, header_stamp
+from zeroco_ros.bag.geometry_records import camera_info, pose, POSE_STAMPED
+from zeroco_ros.bag.images import decode_image, header_stamp, IMAGE
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.evaluation.bag_camera import CameraSource
 
@@ -43,8 +57,12 @@ class _Shot:
 
 
 def find_truth(reader: BagReader, camera: CameraSource) -> TruthSource | None:
-    """A 32FC2 topic whose name says truth, ground or gt, else depth of the camera's size with
-    poses and an undistorted calibration; None where the bag has neither."""
+    """
+    Return the topic of true flow, else what flow can be computed from, else None.
+
+    A 32FC2 topic whose name says truth, ground or gt, else depth of the camera's size with poses
+    and an undistorted calibration.
+    """
     flows = [name for name, code in _images(reader, camera) if code == "32FC2"]
     flow = best_match(camera.topic, [name for name in flows if _IS_TRUTH.search(name)])
     if flow is not None:
@@ -57,8 +75,12 @@ def find_truth(reader: BagReader, camera: CameraSource) -> TruthSource | None:
 
 
 def find_depth(reader: BagReader, camera: CameraSource) -> str | None:
-    """The topic with measured depth of the camera's pixels: of its size, and calibrated without
-    distortion, because depth that we estimate lies on rectified pixels; None without one."""
+    """
+    Return the topic with measured depth of the camera's pixels.
+
+    Of its size, and calibrated without distortion, because depth that we estimate lies on
+    rectified pixels; None without one.
+    """
     depths = [name for name, code in _images(reader, camera) if code in _METERS]
     depth = best_match(camera.topic, depths)
     if depth is None or camera.info_topic is None:
@@ -90,7 +112,7 @@ def _names(reader: BagReader, kind: str) -> list[str]:
 
 
 def _format(reader: BagReader, topic: str) -> tuple[str, int, int]:
-    """Encoding, height, width of the first image."""
+    """Return the encoding, height, width of the first image."""
     message = reader.decode(next(iter(reader.messages([topic]))))
     return str(message.encoding), int(message.height), int(message.width)
 
@@ -98,7 +120,8 @@ def _format(reader: BagReader, topic: str) -> tuple[str, int, int]:
 def true_flow(
     reader: BagReader, camera: CameraSource, source: TruthSource
 ) -> Iterator[tuple[int, Flow]]:
-    """(stamp of the current frame, flow (H, W, 2) on its grid, NaN where unknown or unseen).
+    """
+    (stamp of the current frame, flow (H, W, 2) on its grid, NaN where unknown or unseen).
 
     Motion in pixels from the frame before to this one, as flow_node says it.
     """
@@ -119,7 +142,8 @@ def true_flow(
 def _shots(
     reader: BagReader, camera: CameraSource, source: TruthSource
 ) -> Iterator[tuple[int, _Shot]]:
-    """Depth and pose of every frame of the camera, in its order.
+    """
+    Depth and pose of every frame of the camera, in its order.
 
     A frame without both makes the next one's partner unknown: it comes with no depth at all.
     """
@@ -146,13 +170,14 @@ def _shots(
 
 
 def meters(message: Any) -> npt.NDArray[np.float32]:
-    """A depth image in meters, 0 where unknown (REP 118: 0 or NaN)."""
+    """Return a depth image in meters, 0 where unknown (REP 118: 0 or NaN)."""
     depth = decode_image(message).astype(np.float32) * np.float32(_METERS[str(message.encoding)])
     return np.where(np.isfinite(depth), depth, np.float32(0))
 
 
 def flow_from_geometry(K: npt.NDArray[np.float64], now: _Shot, before: _Shot) -> Flow:
-    """Flow (H, W, 2) from depth and poses of a static scene, on the current grid.
+    """
+    Flow (H, W, 2) from depth and poses of a static scene, on the current grid.
 
     A point is moved into the camera before and projected there. NaN where the depth is unknown,
     where the point leaves the picture, and where something nearer or farther is seen at its place.

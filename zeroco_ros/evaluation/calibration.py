@@ -1,4 +1,19 @@
-"""What a confidence is worth: reliability, expected calibration error, Brier score.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What a confidence is worth: reliability, expected calibration error, Brier score.
 
 A confidence is read as the probability that the flow vector is within 1/200 of the longer side of
 the target image of the truth (3.2 px at 640x480): the same share of the picture at every size.
@@ -21,13 +36,14 @@ FINE = 1000  # bins of the counts that can be pooled; a multiple of BINS
 
 
 def tolerance(height: int, width: int) -> float:
-    """The error in pixels up to which a flow vector counts as right."""
+    """Return the error in pixels up to which a flow vector counts as right."""
     return RIGHT_WITHIN * max(height, width)
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """A reliability diagram; only bins that hold something.
+    """
+    A reliability diagram; only bins that hold something.
 
     confidence: (n,) mean confidence of each bin, in [0, 1]. accuracy: (n,) share that is right.
     share: (n,) of all pixels in the bin; sums to 1.
@@ -39,7 +55,7 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error (Guo et al., ICML 2017), in [0, 1]; 0 is calibrated."""
+        """Give expected calibration error (Guo et al., ICML 2017), in [0, 1]; 0 is calibrated."""
         return float((self.share * np.abs(self.accuracy - self.confidence)).sum())
 
 
@@ -50,7 +66,8 @@ def reliability(
     bins: int = BINS,
     equal_mass: bool = False,
 ) -> Reliability:
-    """Reliability diagram of samples of any one shape.
+    """
+    Reliability diagram of samples of any one shape.
 
     confidence: in [0, 1]. correct: right or not, or the share that is right. weight: how much
     each sample counts (default 1). equal_mass: bins of equal weight instead of equal width;
@@ -84,7 +101,8 @@ def brier_score(confidence: Float, correct: Float | Bool) -> float:
 
 @dataclass(frozen=True)
 class ConfidenceCounts:
-    """Sums over pixels in FINE bins of confidence, so that pairs and sets can be pooled.
+    """
+    Sums over pixels in FINE bins of confidence, so that pairs and sets can be pooled.
 
     count, confidence, correct: (FINE,) number of pixels, sum of confidence, number of right ones.
     squares: sum of squared differences of confidence and outcome.
@@ -127,7 +145,8 @@ class ConfidenceCounts:
 
 
 def count_confidence(error: Float, confidence: Float, limit: float) -> ConfidenceCounts:
-    """Count pixels by confidence; error NaN: not scored; confidence NaN: 0.
+    """
+    Count pixels by confidence; error NaN: not scored; confidence NaN: 0.
 
     Raises ValueError without a scored pixel or if a confidence is outside of [0, 1].
     """

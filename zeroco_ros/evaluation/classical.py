@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Classical flow to compare with: OpenCV's DIS, Farneback, and a homography from SIFT matches."""
 
 from __future__ import annotations
@@ -21,12 +35,12 @@ LEAST_INLIERS = 12  # below it a homography fits by chance
 
 
 def dis(target: RGB, source: RGB) -> Float:
-    """OpenCV's DIS, medium preset, full resolution; thin images are extended for it."""
+    """Compute OpenCV's DIS, medium preset, full resolution; thin images are extended for it."""
     return dis_flow(_gray(target), _gray(source))
 
 
 def farneback(target: RGB, source: RGB) -> Float:
-    """OpenCV's Farneback: 5 levels, window 15, 3 iterations, polynomials over 7 px."""
+    """Compute OpenCV's Farneback: 5 levels, window 15, 3 iterations, polynomials over 7 px."""
     height, width = target.shape[:2]
     below = max(height, source.shape[0]), max(width, source.shape[1])
     flow = cv2.calcOpticalFlowFarneback(
@@ -45,7 +59,8 @@ def farneback(target: RGB, source: RGB) -> Float:
 
 
 def sift_homography(target: RGB, source: RGB) -> Float | None:
-    """Flow of the homography through mutual SIFT matches (ratio test, MAGSAC); None: none found.
+    """
+    Flow of the homography through mutual SIFT matches (ratio test, MAGSAC); None: none found.
 
     Exact for planes and for a camera that only rotates; no other motion can be expressed.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Plain depth to compare with: one constant, and two views matched by OpenCV's DIS."""
 
 from __future__ import annotations
@@ -31,7 +45,7 @@ class ConstantDepth:
         self._camera = camera
 
     def push(self, image: Gray, stamp_ns: int, pose: Array | None) -> DepthAnswer:
-        """The answer for one frame."""
+        """Return the answer for one frame."""
         depth = np.ones((self._camera.height, self._camera.width), np.float32)
         return DepthAnswer(depth, None, self._camera.rectified().K, None, "ok")
 
@@ -44,7 +58,8 @@ class _View:
 
 
 class TwoViewDepth:
-    """DIS flow to an earlier frame, triangulated with given or estimated motion.
+    """
+    DIS flow to an earlier frame, triangulated with given or estimated motion.
 
     With poses the other frame is the one `STEP` before. Without, it is the last key frame, and
     every frame that is `STEP` behind it becomes one; the motion is OpenCV's essential matrix
@@ -59,7 +74,7 @@ class TwoViewDepth:
         self._age = 0  # of the key frame, in frames
 
     def push(self, image: Gray, stamp_ns: int, pose: Array | None) -> DepthAnswer | None:
-        """The answer for one frame; None until there is a frame to match it with."""
+        """Return the answer for one frame; None until there is a frame to match it with."""
         gray: Gray = self._camera.rectify(image)
         if gray.ndim == 3:
             gray = np.asarray(cv2.cvtColor(gray, cv2.COLOR_RGB2GRAY), dtype=np.uint8)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the confidence of each method is worth, per set and over all sets, as page and JSON."""
 
 from __future__ import annotations
@@ -29,7 +43,8 @@ mean over the pairs, by confidence and by forward-backward error; 0 is perfect."
 
 
 def pooled(results: Sequence[SetResult]) -> dict[str, ConfidenceCounts]:
-    """Counts over the pixels of all sets by method, those with a confidence.
+    """
+    Return the counts over the pixels of all sets by method, those with a confidence.
 
     Raises ConfigError if no method has one.
     """
@@ -44,7 +59,7 @@ def pooled(results: Sequence[SetResult]) -> dict[str, ConfidenceCounts]:
 
 
 def as_text(results: Sequence[SetResult]) -> str:
-    """The table in columns of equal width, for a terminal."""
+    """Return the table in columns of equal width, for a terminal."""
     return "\n".join(text_table((*_HEAD, *_HEAD_RANK), _rows(results), 2))
 
 
@@ -54,7 +69,11 @@ def as_markdown(
     facts: Mapping[str, str],
     picture: str | None,
 ) -> str:
-    """A page: facts, the reliability diagrams (a path from the page), the table, its words."""
+    """
+    Return a page.
+
+    facts, the reliability diagrams (a path from the page), the table, its words.
+    """
     parts: list[list[str]] = []
     if picture:
         parts.append([f"![Reliability diagrams over all sets]({picture})"])

@@ -1,19 +1,34 @@
-"""Time and memory of one method, measured in a process of its own.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Time and memory of one method, measured in a process of its own.
 
 Run as `python -m zeroco_ros.evaluation.cost` by `measure_cost`, it prints one line of JSON.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 import json
+from pathlib import Path
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -29,7 +44,8 @@ REPEATS = 3
 
 @dataclass(frozen=True)
 class Cost:
-    """What one estimate of a pair takes.
+    """
+    What one estimate of a pair takes.
 
     method: its name. size: (height, width) of the pair. seconds: median by the clock, by number
     of CPU threads. memory: growth of the peak resident memory in MB (1e6 bytes) over Python,
@@ -52,7 +68,8 @@ def measure_cost(
     options: NetworkOptions | None = None,
     head: str | None = None,
 ) -> Cost:
-    """Time and memory of method `name` on a pair (H, W, 3) uint8 RGB, in a new process.
+    """
+    Time and memory of method `name` on a pair (H, W, 3) uint8 RGB, in a new process.
 
     options, head: as of `make_method`; the threads of the options do not count.
     Raises RuntimeError with the process's last words if it failed.
@@ -128,7 +145,8 @@ def _limit(threads: int) -> None:
 
 
 def peak_memory() -> float | None:
-    """Largest resident memory of this process so far in MB, None where Linux does not tell.
+    """
+    Largest resident memory of this process so far in MB, None where Linux does not tell.
 
     Not getrusage: its maximum survives exec, so that a child would report its parent's.
     """

@@ -1,4 +1,19 @@
-"""Every data set with ground truth, behind one interface.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Every data set with ground truth, behind one interface.
 
 A data set is a kind of folder: it finds flow sets (pairs with true flow) or posed sequences
 (frames with poses and measured depth) below the folder that a user names. What is found is read
@@ -58,8 +73,11 @@ class Dataset(Generic[Item]):
 
 @dataclass(frozen=True)
 class Layout:
-    """A folder that is one posed sequence. depth: how many folders deep below the data it may
-    lie."""
+    """
+    A folder that is one posed sequence.
+
+    depth: how many folders deep below the data it may lie.
+    """
 
     holds: Callable[[Path], bool]
     read: Callable[[Path], PosedSequence]
@@ -130,7 +148,7 @@ FLOW_DATASETS = {one.name: one for one in _FLOW}
 
 
 def _below(folder: Path, layout: Layout) -> Iterator[Path]:
-    """The folder, and those in it and in its bags/ and rgbd/, as deep as the layout says."""
+    """Yield the folder, and those in it and in its bags/ and rgbd/, as deep as the layout says."""
     patterns = ["/".join("*" * level) + "/" for level in range(1, layout.depth + 1)]
     places = {folder: None}  # each once, in this order
     for parent in (folder, folder / "bags", folder / "rgbd"):
@@ -227,7 +245,8 @@ def find_sets(
     dataset: str = "auto",
     topic: str | None = None,
 ) -> list[FlowSet]:
-    """Return the flow sets below a folder, all or those named.
+    """
+    Return the flow sets below a folder, all or those named.
 
     dataset: one of `FLOW_DATASETS`; topic: of a bag's images, None for its first camera.
     Raises ConfigError if the folder is missing, holds none of them, or a name is not there, and
@@ -244,7 +263,8 @@ def find_sequences(
     dataset: str = "auto",
     topic: str | None = None,
 ) -> list[PosedSequence]:
-    """Return the posed sequences below a folder, all or those named; each named as its folder.
+    """
+    Return the posed sequences below a folder, all or those named; each named as its folder.
 
     dataset: one of `DEPTH_DATASETS`; topic: of a bag's images, None for its first camera. Raises
     errors as `find_sets`.

@@ -1,19 +1,33 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Running depth methods over posed sequences, frame by frame, and collecting scores."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+import time
 
 import numpy as np
 import numpy.typing as npt
 
-from zeroco_ros.evaluation.depth_metrics import DepthErrors, FrameScore, SigmaScore, score_frame
+from zeroco_ros.evaluation.depth_metrics import DepthErrors, FrameScore, score_frame, SigmaScore
 from zeroco_ros.evaluation.depth_source import DepthAnswer, DepthMethod, DepthSource
 from zeroco_ros.evaluation.sequences import PosedFrame, PosedSequence, resampled_depth
-from zeroco_ros.evaluation.trajectory import TrajectoryScore, score_trajectory
+from zeroco_ros.evaluation.trajectory import score_trajectory, TrajectoryScore
 
 Array = npt.NDArray[np.float64]
 
@@ -22,7 +36,8 @@ SILENT = "no answer"
 
 @dataclass(frozen=True)
 class FrameRecord:
-    """One answer. state: of the answer, or `SILENT`. score: None where the frame has no truth.
+    """
+    One answer. state: of the answer, or `SILENT`. score: None where the frame has no truth.
 
     pose, truth: (4, 4) camera to world, the method's and the sequence's. seconds, cpu_seconds: of
     the answer alone, by the clock and of all threads.
@@ -39,7 +54,8 @@ class FrameRecord:
 
 @dataclass(frozen=True)
 class DepthSummary:
-    """Means over the frames of a sequence, every frame counting the same.
+    """
+    Means over the frames of a sequence, every frame counting the same.
 
     frames: with truth, the first one left out (nothing can be said about it); scored: of these,
     with any depth. coverage: mean share of the pixels with truth that have a depth; a frame
@@ -84,7 +100,7 @@ class MethodRun:
         return score_trajectory(*pairs)
 
     def poses(self) -> tuple[Array, Array]:
-        """The method's and the true poses (N, 4, 4) of the frames that have both."""
+        """Return the method's and the true poses of the frames with both, each (N, 4, 4)."""
         both = [(r.pose, r.truth) for r in self.records if r.pose is not None]
         known = [(pose, truth) for pose, truth in both if truth is not None]
         ours, theirs = (np.array([pair[k] for pair in known]).reshape(-1, 4, 4) for k in (0, 1))
@@ -123,7 +139,8 @@ def evaluate_depth(
     methods: Sequence[DepthMethod],
     advance: Callable[[str], None] = lambda _: None,
 ) -> list[SequenceResult]:
-    """Stream every sequence through every method and score the answers.
+    """
+    Stream every sequence through every method and score the answers.
 
     Causal: an answer is taken before the next frame is shown. All methods get a frame before any
     gets the next one. Where depth is not measured, only methods that estimate poses take part.

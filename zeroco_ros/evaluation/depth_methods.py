@@ -1,16 +1,30 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What can be compared: this package's depth in its modes and presets, and plain methods."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from typing import cast, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.estimate.depth_config import DepthConfig, DepthMode, depth_preset
+from zeroco_ros.estimate.depth_config import depth_preset, DepthConfig, DepthMode
 from zeroco_ros.evaluation.depth_source import DepthAnswer, DepthMethod, DepthSource, PoseUse
 from zeroco_ros.geometry.camera import Camera
 
@@ -47,7 +61,8 @@ def depth_methods(
     options: NetworkOptions | None = None,
     head: str | None = None,
 ) -> list[DepthMethod]:
-    """Methods by name, some of `NAMES`, each with given poses, with estimated ones, or both.
+    """
+    Methods by name, some of `NAMES`, each with given poses, with estimated ones, or both.
 
     `constant` knows of no poses and is there once. The methods share their flow; options (what
     runs the network) and head (another learned flow head) are for it. Raises ConfigError for other

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Errors of a depth image, and of its uncertainty, against measured depth."""
 
 from __future__ import annotations
@@ -21,7 +35,8 @@ NORMAL = (0.6745, 1.0, 1.645, 2.0)  # what they are for errors that sigma descri
 
 @dataclass(frozen=True)
 class DepthErrors:
-    """The field's usual numbers (Eigen et al., NIPS 2014), over `pixels` pixels.
+    """
+    The field's usual numbers (Eigen et al., NIPS 2014), over `pixels` pixels.
 
     abs_rel: mean |d - t| / t; sq_rel: mean (d - t)^2 / t, meters; rmse: meters; rmse_log: of the
     natural logarithms; delta: shares with max(d / t, t / d) below 1.25, 1.25^2 and 1.25^3.
@@ -37,7 +52,8 @@ class DepthErrors:
 
 @dataclass(frozen=True)
 class SigmaScore:
-    """How well the standard deviations describe the errors, all by the depth as it was scored.
+    """
+    How well the standard deviations describe the errors, all by the depth as it was scored.
 
     ause: area between the sparsification curve of |error| under sigma and the oracle's, relative
     to the mean error; ause_relative: the same for |error| / truth under sigma / depth. quantiles:
@@ -53,7 +69,8 @@ class SigmaScore:
 
 @dataclass(frozen=True)
 class FrameScore:
-    """One depth image against the truth.
+    """
+    One depth image against the truth.
 
     frame: its name. truth: pixels with truth; known: of these, how many have a depth; None where
     nothing is known. scale: median truth / median depth. scaled: errors after that, unscaled:
@@ -81,7 +98,8 @@ class FrameScore:
 
 
 def depth_errors(depth: Float, truth: Float) -> DepthErrors:
-    """Errors of depths against truths, arrays of one shape, all positive and finite.
+    """
+    Errors of depths against truths, arrays of one shape, all positive and finite.
 
     Depths are clipped to [`NEAR`, `FAR`] as the KITTI protocol does. Raises ValueError for none.
     """
@@ -108,7 +126,8 @@ def known_truth(truth: Float) -> Bool:
 
 
 def score_frame(frame: str, depth: Float, truth: Float, sigma: Float | None = None) -> FrameScore:
-    """Score a depth image (H, W), NaN where unknown, against one with truth, NaN where none.
+    """
+    Score a depth image (H, W), NaN where unknown, against one with truth, NaN where none.
 
     sigma: (H, W), one standard deviation in the depth's unit; pixels without one count as the
     least certain. Raises ValueError if the shapes differ.
@@ -140,7 +159,8 @@ def score_frame(frame: str, depth: Float, truth: Float, sigma: Float | None = No
 
 
 def score_sigma(depth: Double, truth: Double, sigma: Double) -> SigmaScore:
-    """Sparsification and calibration of standard deviations (N,) for depths (N,) and truths (N,).
+    """
+    Sparsification and calibration of standard deviations (N,) for depths (N,) and truths (N,).
 
     A sigma that is not finite or not positive is one that says nothing: infinite.
     """
@@ -164,5 +184,5 @@ def score_sigma(depth: Double, truth: Double, sigma: Double) -> SigmaScore:
 
 
 def _surer_half(doubt: Double) -> npt.NDArray[np.intp]:
-    """Indices of the half (rounded up) with the least doubt; NaN is the largest."""
+    """Return the indices of the half (rounded up) with the least doubt; NaN is the largest."""
     return np.argsort(doubt, kind="stable")[: (doubt.size + 1) // 2]

@@ -1,4 +1,19 @@
-"""The depth head on single pairs of posed sequences, beside triangulation and one depth for all.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The depth head on single pairs of posed sequences, beside triangulation and one depth for all.
 
 Every pair is judged alone, after scaling by the ratio of the medians. Streams are
 `depth_evaluate`'s business.
@@ -39,8 +54,11 @@ METHODS = {
 
 @dataclass(frozen=True)
 class Pair:
-    """Target and source of one camera; images rectified. K: (3, 3); motion: (4, 4) source from
-    target, meters; parallax: median, in pixels, rotation taken off, by the true depth.
+    """
+    Target and source of one camera; images rectified.
+
+    K: (3, 3); motion: (4, 4) source from target, meters; parallax: median, in pixels, rotation
+    taken off, by the true depth.
     """
 
     name: str
@@ -53,9 +71,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class PairRow:
-    """Means over a sequence's pairs. coverage: share of the pixels with truth that the errors are
-    of; half: AbsRel of the half with the smaller sigma, NaN for a method without one; within:
-    share of pixels whose error is within one sigma.
+    """
+    Means over a sequence's pairs.
+
+    coverage: share of the pixels with truth that the errors are of; half: AbsRel of the half with
+    the smaller sigma, NaN for a method without one; within: share of pixels whose error is within
+    one sigma.
     """
 
     sequence: str
@@ -88,7 +109,8 @@ def evaluate_pairs(
 
 
 def pairs_of(sequence: PosedSequence, count: int) -> Iterator[Pair]:
-    """Evenly spaced targets, each with the earlier frame whose parallax is nearest to `PARALLAX`.
+    """
+    Evenly spaced targets, each with the earlier frame whose parallax is nearest to `PARALLAX`.
 
     Frames without depth or pose are no targets.
     """
@@ -185,7 +207,7 @@ def _row(sequence: str, method: str, parallax: float, scores: Sequence[FrameScor
 
 
 def as_markdown(rows: Sequence[PairRow]) -> str:
-    """A table, one line per sequence and method."""
+    """Return a table, one line per sequence and method."""
     lines = [
         "| sequence | pairs | parallax, px | method | coverage | AbsRel | delta1 "
         "| AbsRel, surer half | within 1 sigma |",

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth results as tables for people and as JSON for programs."""
 
 from __future__ import annotations
@@ -49,7 +63,11 @@ def as_markdown(
     facts: Mapping[str, str],
     picture: str | None = None,
 ) -> str:
-    """A page: facts (command line, date, machine, ...), the tables, and what its words mean."""
+    """
+    Return a page.
+
+    facts (command line, date, machine, ...), the tables, and what its words mean.
+    """
     about = dict.fromkeys(f"- `{method.name}`: {method.about}" for method in methods)
     sets = [f"- {one.name}: {one.about}, {one.size[1]}x{one.size[0]}" for one in results]
     parts: list[list[str]] = []
@@ -61,7 +79,7 @@ def as_markdown(
 
 
 def as_text(results: Sequence[SequenceResult]) -> str:
-    """The tables in columns of equal width, for a terminal."""
+    """Return the tables in columns of equal width, for a terminal."""
     tables = [text_table(head, rows, 2) for _, _, (head, rows) in _tables(results) if rows]
     return "\n\n".join("\n".join(lines) for lines in tables)
 

@@ -1,4 +1,19 @@
-"""ETH3D's interval lists, as the evaluation of GLU-Net and PDC-Net distributes them.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+ETH3D's interval lists, as the evaluation of GLU-Net and PDC-Net distributes them.
 
 Below a root folder, beside the images in multiview_testing/ and multiview_training/, a folder
 info_ETH3D_files holds one pickled list for each sequence and rate, called
@@ -9,11 +24,11 @@ anything in them: nothing but numbers, strings, lists and dictionaries can come 
 
 from __future__ import annotations
 
-import pickle
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+import pickle
+import struct
 from typing import Any
 
 import numpy as np
@@ -38,7 +53,8 @@ ETH3D_RATES = (3, 5, 7, 9, 11, 13, 15)
 
 @dataclass(frozen=True)
 class SparseMatches:
-    """Matching points of two images.
+    """
+    Matching points of two images.
 
     target_image, source_image: paths below the data's root. target, source: (N, 2) float32 x, y in
     pixels.
@@ -56,7 +72,11 @@ def list_file(root: Path, sequence: str, rate: int) -> Path:
 
 
 def inside(root: Path, name: str) -> Path:
-    """The file of an image named in a list. Raises ImageError if that leads out of `root`."""
+    """
+    Return the file of an image named in a list.
+
+    Raises ImageError if that leads out of `root`.
+    """
     path = root / name
     if not path.resolve().is_relative_to(root.resolve()):
         raise ImageError(f"{name} leads out of {root}: the list is not one of ETH3D's")
@@ -64,7 +84,7 @@ def inside(root: Path, name: str) -> Path:
 
 
 def read_list(path: Path) -> list[SparseMatches]:
-    """The pairs of one list. Raises ImageError if it is damaged or holds anything else."""
+    """Return the pairs of one list. Raises ImageError if it is damaged or holds anything else."""
     try:
         with path.open("rb") as handle:
             entries = _Numbers(handle, encoding="latin1").load()
@@ -100,7 +120,7 @@ class _Kind:
             raise ValueError(f"byte order {state[1]!r}")
 
     def number(self, data: bytes) -> float:
-        """The number in its raw bytes."""
+        """Return the number in its raw bytes."""
         return float(struct.unpack(self._format, data)[0])
 
 

@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Running methods over sets and collecting scores."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+import time
 
 import numpy as np
 
@@ -15,12 +29,12 @@ from zeroco_ros.evaluation.calibration import ConfidenceCounts, count_confidence
 from zeroco_ros.evaluation.flow_set import FlowSet
 from zeroco_ros.evaluation.methods import Method
 from zeroco_ros.evaluation.metrics import (
-    PairScore,
-    SetScore,
-    Sparsification,
     end_point_error,
+    PairScore,
     score_pair,
     score_set,
+    SetScore,
+    Sparsification,
     sparsification,
 )
 from zeroco_ros.evaluation.protocols import FlowPair
@@ -28,7 +42,8 @@ from zeroco_ros.evaluation.protocols import FlowPair
 
 @dataclass(frozen=True)
 class PairResult:
-    """One estimate of a pair.
+    """
+    One estimate of a pair.
 
     group: see FlowPair. seconds: by the clock; cpu_seconds: of all threads, which a busy machine
     distorts less. curves: sparsification by the name of the uncertainty. confidence: counts for
@@ -89,7 +104,8 @@ class MethodResult:
 
 @dataclass(frozen=True)
 class SetResult:
-    """All methods on one set; size is that of the first target, (height, width).
+    """
+    All methods on one set; size is that of the first target, (height, width).
 
     part_of: the larger set that this one belongs to, or "".
     """
@@ -106,7 +122,8 @@ def evaluate(
     methods: Sequence[Method],
     advance: Callable[[str], None] = lambda _: None,
 ) -> list[SetResult]:
-    """Score every method on every pair of every set; sets of one whole are followed by it.
+    """
+    Score every method on every pair of every set; sets of one whole are followed by it.
 
     advance is called before each estimate with a text that says which one. A method's first
     estimate on a set is repeated before the clock runs, so that no time contains a warm-up.
@@ -140,7 +157,7 @@ def _evaluate_set(
 
 
 def _whole(parts: Sequence[SetResult]) -> list[SetResult]:
-    """The set that several parts make, nothing for a single part."""
+    """Return the set that several parts make, nothing for a single part."""
     if len(parts) < 2:
         return []
     rows = tuple(

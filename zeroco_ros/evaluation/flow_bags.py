@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Flow sets of rosbag2 bags: a camera's frames in pairs, with recorded or derived true flow."""
 
 from __future__ import annotations
@@ -11,12 +25,12 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.bag.header import read_header
-from zeroco_ros.bag.images import StampedImage, read_images
+from zeroco_ros.bag.images import read_images, StampedImage
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.errors import BagError
 from zeroco_ros.evaluation.bag_camera import CameraSource, find_camera
-from zeroco_ros.evaluation.bag_truth import TruthSource, find_truth, true_flow
-from zeroco_ros.evaluation.flow_set import FlowSet, bind
+from zeroco_ros.evaluation.bag_truth import find_truth, true_flow, TruthSource
+from zeroco_ros.evaluation.flow_set import bind, FlowSet
 from zeroco_ros.evaluation.protocols import FlowPair
 from zeroco_ros.media.encodings import to_8_bits
 from zeroco_ros.media.images import RGB
@@ -26,7 +40,8 @@ Flow = npt.NDArray[np.float32]
 
 
 def bag_sets(folder: Path, topic: str | None = None) -> Iterator[FlowSet]:
-    """Yield a set for each bag: the folder itself, or below it and its bags/, if flow is known.
+    """
+    Yield a set for each bag: the folder itself, or below it and its bags/, if flow is known.
 
     topic: of the images; None takes the first camera. The truth is a 32FC2 topic whose name says
     truth, ground or gt, else the flow of measured depth and poses (see `bag_truth`). The target is

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The benchmarks of optical flow in the folders that they are distributed in: KITTI and Sintel."""
 
 from __future__ import annotations
@@ -9,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.errors import ImageError
-from zeroco_ros.evaluation.flow_set import FlowSet, bind, of_size
+from zeroco_ros.evaluation.flow_set import bind, FlowSet, of_size
 from zeroco_ros.evaluation.protocols import FlowPair
 from zeroco_ros.media.flow_files import read_flo, read_kitti_flow
 from zeroco_ros.media.images import read_image
@@ -23,7 +37,8 @@ _KITTI_TRUTH = (
 
 
 def kitti_flow_sets(folder: Path) -> Iterator[FlowSet]:
-    """Yield KITTI's training pairs (Geiger et al., CVPR 2012; Menze and Geiger, CVPR 2015).
+    """
+    Yield KITTI's training pairs (Geiger et al., CVPR 2012; Menze and Geiger, CVPR 2015).
 
     folder: of the download, or its training/ with image_2 (2012: colored_0 or image_0), flow_occ
     and flow_noc. Flow leads from NNNNNN_10.png to NNNNNN_11.png.
@@ -47,7 +62,8 @@ def _load_kitti(images: Path, truth: Path) -> FlowPair:
 
 
 def sintel_sets(folder: Path) -> Iterator[FlowSet]:
-    """Yield the passes clean and final of MPI Sintel (Butler et al., ECCV 2012).
+    """
+    Yield the passes clean and final of MPI Sintel (Butler et al., ECCV 2012).
 
     folder: of the download, or its training/ with clean/, final/ and flow/. All pixels are scored
     but those that invalid/ marks; sintel-*-noc: nor those that occlusions/ marks.

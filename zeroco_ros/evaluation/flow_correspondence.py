@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The benchmarks of geometric matching: HPatches' homographies and ETH3D's sparse points."""
 
 from __future__ import annotations
@@ -12,18 +26,19 @@ from zeroco_ros.errors import ImageError
 from zeroco_ros.evaluation.eth3d import (
     ETH3D_RATES,
     ETH3D_SEQUENCES,
-    SparseMatches,
     inside,
     list_file,
     read_list,
+    SparseMatches,
 )
-from zeroco_ros.evaluation.flow_set import FlowSet, bind
+from zeroco_ros.evaluation.flow_set import bind, FlowSet
 from zeroco_ros.evaluation.protocols import FlowPair, hpatches_pair, sparse_flow
 from zeroco_ros.media.images import read_image
 
 
 def hpatches_sets(folder: Path, side: int | None) -> Iterator[FlowSet]:
-    """Yield sets I..V, the image pairs 1-2..1-6, of HPatches' viewpoint scenes v_*.
+    """
+    Yield sets I..V, the image pairs 1-2..1-6, of HPatches' viewpoint scenes v_*.
 
     side 240: both images as squares of that side; None: the original size.
     """
@@ -43,7 +58,8 @@ def _load_hpatches(scene: Path, k: int, side: int | None) -> FlowPair:
 
 
 def read_homography(path: str | Path) -> npt.NDArray[np.float64]:
-    """Read nine numbers of a text file as a 3x3 matrix.
+    """
+    Read nine numbers of a text file as a 3x3 matrix.
 
     Raises ImageError if they are not there.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Flow sets in the layouts of the developers' own evaluation data, and of a user's own pairs."""
 
 from __future__ import annotations
@@ -8,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from zeroco_ros.evaluation.flow_correspondence import read_homography
-from zeroco_ros.evaluation.flow_set import FlowSet, bind, of_size
+from zeroco_ros.evaluation.flow_set import bind, FlowSet, of_size
 from zeroco_ros.evaluation.protocols import FlowPair, hpatches_pair, leads_inside
 from zeroco_ros.media.flow_files import read_flo
 from zeroco_ros.media.images import read_image

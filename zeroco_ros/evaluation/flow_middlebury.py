@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Middlebury's flow and stereo data; a rectified pair is read as flow of (-disparity, 0)."""
 
 from __future__ import annotations
@@ -10,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.errors import ImageError
-from zeroco_ros.evaluation.flow_set import FlowSet, bind, of_size
+from zeroco_ros.evaluation.flow_set import bind, FlowSet, of_size
 from zeroco_ros.evaluation.protocols import FlowPair, leads_inside
 from zeroco_ros.media.flow_files import read_flo
 from zeroco_ros.media.images import read_image
@@ -25,7 +39,8 @@ _STEREO = (
 
 
 def middlebury_sets(folder: Path) -> Iterator[FlowSet]:
-    """Yield the pairs with public truth of the flow benchmark (Baker et al., IJCV 2011).
+    """
+    Yield the pairs with public truth of the flow benchmark (Baker et al., IJCV 2011).
 
     other-data/NAME/frame10.png and frame11.png with other-gt-flow/NAME/flow10.flo, or all three in
     one folder NAME.
@@ -53,7 +68,8 @@ def _load_flow(images: Path, truth: Path) -> FlowPair:
 
 
 def stereo_sets(folder: Path) -> Iterator[FlowSet]:
-    """Yield the stereo pairs, left to right, of folders NAME with images and disparity.
+    """
+    Yield the stereo pairs, left to right, of folders NAME with images and disparity.
 
     Read are the layouts of 2001 to 2006 (im2, im6, disp2; view1, view5, disp1: of any size) and of
     2014 and 2021 (im0, im1, disp0.pfm), below the folder or below its stereo/.
@@ -92,7 +108,7 @@ def _disparity(path: Path) -> npt.NDArray[np.float32]:
 
 
 def _scale(name: str, width: int) -> int:
-    """Stored steps per pixel, which the data's pages state for each size of the pictures."""
+    """Give stored steps per pixel, which the data's pages state for each size of the pictures."""
     if name.startswith("disp1"):  # 2005, 2006: third, half and full size
         return 3 if width < 500 else 2 if width < 800 else 1
     if width < 450:  # 2001

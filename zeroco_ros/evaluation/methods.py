@@ -1,16 +1,30 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What can be compared: this package's presets and parts of them, and classical flow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.estimate.config import PRESETS, FlowConfig, preset
+from zeroco_ros.estimate.config import FlowConfig, preset, PRESETS
 from zeroco_ros.evaluation import classical
 from zeroco_ros.media.images import RGB
 
@@ -22,7 +36,8 @@ Float = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Estimate:
-    """One method's answer for a pair.
+    """
+    One method's answer for a pair.
 
     flow: (H, W, 2) pixels. confidence: (H, W) in [0, 1] and forward_backward_error: (H, W) pixels,
     inf where unknown; None where the method has none. failed: it had no answer, flow is zero.
@@ -96,7 +111,8 @@ NAMES = (*OURS, *_CLASSICAL)
 def make_method(
     name: str, options: NetworkOptions | None = None, head: str | None = None
 ) -> Method:
-    """Build a method by name, one of `NAMES`.
+    """
+    Build a method by name, one of `NAMES`.
 
     options (what runs the network) and head (see `configuration`) are for this package's own.
     Raises ConfigError for another name, WeightsError and BackendError as `open_flow` does.
@@ -110,7 +126,8 @@ def make_method(
 
 
 def configuration(name: str, head: str | None = None) -> FlowConfig:
-    """The configuration behind a preset or a part of `default`.
+    """
+    Return the configuration behind a preset or a part of `default`.
 
     head: another learned head, a name of shipped weights or a file, for all but `paper` and the
     parts that go without. Raises ConfigError for another name, and for the part `head` where there
@@ -142,7 +159,7 @@ def _ours(name: str, config: FlowConfig, options: NetworkOptions | None) -> Meth
 
 
 def _total(compute: Callable[[RGB, RGB], Float | None]) -> Callable[[RGB, RGB], Estimate]:
-    """A method that always answers: zero flow, marked as failed, where it has nothing."""
+    """Return a method that always answers: zero flow, marked as failed, where it has nothing."""
 
     def estimate(target: RGB, source: RGB) -> Estimate:
         flow = compute(target, source)

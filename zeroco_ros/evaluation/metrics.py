@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Errors of a flow field against ground truth, per pair and per data set."""
 
 from __future__ import annotations
@@ -16,7 +30,8 @@ THRESHOLDS = (1, 3, 5)  # pixels
 
 @dataclass(frozen=True)
 class PairScore:
-    """What is known about one estimate; sums rather than shares, so that pairs can be pooled.
+    """
+    What is known about one estimate; sums rather than shares, so that pairs can be pooled.
 
     epe: mean end-point error in pixels. valid: scored pixels. correct: those with an error of at
     most 1, 3, 5 pixels. outliers: those wrong by KITTI's measure (above 3 px and above 5 % of the
@@ -32,7 +47,8 @@ class PairScore:
 
 @dataclass(frozen=True)
 class SetScore:
-    """Means over the pairs of a set, or over its groups of pairs.
+    """
+    Means over the pairs of a set, or over its groups of pairs.
 
     aepe: mean over pairs of the pair's mean error, pixels. pck: mean over pairs of the share of
     pixels within 1, 3, 5 px, in [0, 1]. pck_pooled: the same share over all pixels of all pairs.
@@ -49,7 +65,8 @@ class SetScore:
 
 
 def end_point_error(flow: Float, truth: Float, valid: Bool | None = None) -> Float:
-    """Length of the difference of two (H, W, 2) fields, (H, W) float64, NaN outside of `valid`.
+    """
+    Length of the difference of two (H, W, 2) fields, (H, W) float64, NaN outside of `valid`.
 
     Ground truth that is not finite is never valid; an estimate that is not finite is inf wrong.
     """
@@ -81,7 +98,8 @@ def score_pair(flow: Float, truth: Float, valid: Bool) -> PairScore:
 
 
 def score_set(scores: Sequence[PairScore], groups: Sequence[str] | None = None) -> SetScore:
-    """Average pair scores, each pair counting the same. Raises ValueError without a pair.
+    """
+    Average pair scores, each pair counting the same. Raises ValueError without a pair.
 
     groups: one name for each score; aepe, pck and fl_all are then averaged over the pairs of each
     group and after that over the groups, as ETH3D's rates over its sequences.
@@ -122,7 +140,8 @@ def _grouped(scores: Sequence[PairScore], groups: Sequence[str]) -> SetScore:
 
 @dataclass(frozen=True)
 class Sparsification:
-    """Mean error of what is left after removing the least certain pixels.
+    """
+    Mean error of what is left after removing the least certain pixels.
 
     removed: (N,) shares from 0 up to but not including 1. error: (N,) mean error left, by the
     given uncertainty; oracle: by the true error. Both are divided by the mean error of all.
@@ -144,7 +163,8 @@ class Sparsification:
 
 
 def sparsification(error: Float, uncertainty: Float, steps: int = 50) -> Sparsification:
-    """Sparsification curve of per-pixel errors under an uncertainty of the same shape.
+    """
+    Sparsification curve of per-pixel errors under an uncertainty of the same shape.
 
     Pixels whose error is NaN are left out; an uncertainty of inf or NaN is removed first. Pixels
     of equal uncertainty are removed in random order: what is expected of that is what counts.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Changes of a pair's second image, with the ground truth carried along exactly."""
 
 from __future__ import annotations
@@ -19,7 +33,8 @@ Change = Callable[[FlowPair, float], FlowPair]
 
 @dataclass(frozen=True)
 class Perturbation:
-    """A change of one kind in several strengths.
+    """
+    A change of one kind in several strengths.
 
     levels: in `unit`; `none` is the level that leaves the pair as it is.
     """
@@ -31,7 +46,7 @@ class Perturbation:
     change: Change
 
     def apply(self, pair: FlowPair, level: float) -> FlowPair:
-        """The changed pair; at the level `none` the pair itself."""
+        """Return the changed pair; at the level `none` the pair itself."""
         return pair if level == self.none else self.change(pair, level)
 
 
@@ -49,7 +64,8 @@ def rescale(pair: FlowPair, factor: float) -> FlowPair:
 
 
 def similarity(pair: FlowPair, matrix: npt.NDArray[np.float64]) -> FlowPair:
-    """Second image moved by x -> center + matrix (x - center), on a canvas of the same size.
+    """
+    Second image moved by x -> center + matrix (x - center), on a canvas of the same size.
 
     matrix: (2, 2) rotation times scale. What leaves the canvas is lost, and no longer scored;
     what comes in is black, as the content beyond the image's border is not known.
@@ -105,7 +121,7 @@ def _blurred(image: RGB, sigma: float) -> RGB:
 
 
 def _on_image(alter: Callable[[RGB, float], RGB]) -> Change:
-    """A change of the picture alone: flow and mask stay."""
+    """Return a change of the picture alone: flow and mask stay."""
     return lambda pair, level: replace(pair, source=alter(pair.source, level))
 
 

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pictures of evaluation results: degradation curves and reliability diagrams (matplotlib)."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
+import io
 from typing import Any
 
 from zeroco_ros.errors import ConfigError
@@ -26,7 +40,8 @@ def check_plotting() -> None:
 
 
 def curves_picture(curves: Sequence[Curve]) -> bytes:
-    """PNG: for each set a panel for each change, AEPE over its levels, one scale for a set.
+    """
+    PNG: for each set a panel for each change, AEPE over its levels, one scale for a set.
 
     Raises ConfigError without matplotlib.
     """
@@ -73,7 +88,8 @@ def _limits(curves: Sequence[Curve]) -> tuple[float, float]:
 
 
 def reliability_picture(counts: Mapping[str, ConfidenceCounts]) -> bytes:
-    """PNG: a reliability diagram for each method, with the share of pixels in each bin below.
+    """
+    PNG: a reliability diagram for each method, with the share of pixels in each bin below.
 
     Raises ConfigError without matplotlib.
     """
@@ -100,7 +116,7 @@ def reliability_picture(counts: Mapping[str, ConfidenceCounts]) -> bytes:
 def new_figure(
     rows: int, columns: int, width: float, height: float, ratios: Sequence[int] | None = None
 ) -> tuple[Any, Any]:
-    """A figure without a window, and its axes as rows of columns."""
+    """Return a figure without a window, and its axes as rows of columns."""
     check_plotting()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -114,7 +130,7 @@ def new_figure(
 
 
 def as_png(figure: Any) -> bytes:
-    """The figure as a PNG file, the same bytes for the same figure."""
+    """Return the figure as a PNG file, the same bytes for the same figure."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()

@@ -1,4 +1,19 @@
-"""How published benchmarks prepare a pair: HPatches with homographies, ETH3D with sparse points.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+How published benchmarks prepare a pair: HPatches with homographies, ETH3D with sparse points.
 
 The conventions are those of the evaluation code that GLU-Net (Truong et al., CVPR 2020) introduced
 and ZeroCo follows: image 1 is the source, image k the target, integer coordinates are pixel
@@ -20,7 +35,8 @@ HPATCHES_SIDE = 240  # the reduced protocol's square
 
 @dataclass(frozen=True)
 class FlowPair:
-    """A pair of images with ground truth.
+    """
+    A pair of images with ground truth.
 
     target: (H, W, 3) and source: (Hs, Ws, 3) uint8 RGB. flow: (H, W, 2) float32 pixels from target
     to source, NaN where unknown. valid: (H, W) bool, the pixels to score on. group: pairs of one
@@ -63,7 +79,8 @@ def hpatches_pair(
     homography: npt.NDArray[np.floating],
     side: int | None = None,
 ) -> FlowPair:
-    """An HPatches pair: image 1 as `source`, image k as `target`, x_k ~ homography x_1.
+    """
+    Return an HPatches pair: image 1 as `source`, image k as `target`, x_k ~ homography x_1.
 
     side None: the original size, where a source of another size is brought to the target's;
     side 240: both images as squares of that side. Valid where the match is inside the source.
@@ -90,7 +107,8 @@ def sparse_flow(
     height: int,
     width: int,
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """ETH3D's ground truth: point matches (N, 2) x, y, stored at the rounded target pixel.
+    """
+    ETH3D's ground truth: point matches (N, 2) x, y, stored at the rounded target pixel.
 
     Points outside of the image are dropped; of several in one pixel the last one stays.
     Returns flow (H, W, 2), NaN where there is none, and valid (H, W).

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Evaluation results as a table for people and as JSON for programs."""
 
 from __future__ import annotations
@@ -40,7 +54,11 @@ def as_markdown(
     facts: Mapping[str, str],
     costs: Sequence[Cost] = (),
 ) -> str:
-    """A page: facts (command line, date, machine, ...), the tables, and what its words mean."""
+    """
+    Return a page.
+
+    facts (command line, date, machine, ...), the tables, and what its words mean.
+    """
     names = [f"- `{method.name}`: {method.about}" for method in methods]
     sets = [f"- {result.name}: {result.about}" for result in results]
     head, *body = _table(results, bold="**")
@@ -54,7 +72,7 @@ def as_markdown(
 
 
 def as_text(results: Sequence[SetResult], costs: Sequence[Cost] = ()) -> str:
-    """The tables in columns of equal width, for a terminal."""
+    """Return the tables in columns of equal width, for a terminal."""
     head, *body = _table(results)
     lines = text_table(head, body, 2)
     published = _published(results)

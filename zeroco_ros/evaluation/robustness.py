@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How methods degrade when the second image is changed more and more."""
 
 from __future__ import annotations
@@ -7,7 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from zeroco_ros.evaluation.methods import Method
-from zeroco_ros.evaluation.metrics import PairScore, SetScore, score_pair, score_set
+from zeroco_ros.evaluation.metrics import PairScore, score_pair, score_set, SetScore
 from zeroco_ros.evaluation.perturb import Perturbation
 from zeroco_ros.evaluation.protocols import FlowPair
 from zeroco_ros.evaluation.tables import markdown_table, page, text_table
@@ -17,7 +31,8 @@ LEAST_PIXELS = 500  # a pair that shows less after the change is left out at tha
 
 @dataclass(frozen=True)
 class Level:
-    """All methods at one strength; scores by method, empty if no pair had enough to score on.
+    """
+    All methods at one strength; scores by method, empty if no pair had enough to score on.
 
     scored: share of the pixels scored without a change that is still in view.
     """
@@ -48,7 +63,8 @@ def degradation(
     perturbations: Sequence[Perturbation],
     advance: Callable[[str], None] = lambda _: None,
 ) -> list[Curve]:
-    """Score every method on the pairs of every set under every change and level.
+    """
+    Score every method on the pairs of every set under every change and level.
 
     advance is called before each estimate with a text that says which one.
     """
@@ -125,7 +141,7 @@ def as_markdown(
     facts: Mapping[str, str],
     picture: str | None,
 ) -> str:
-    """A page: facts, the picture of the curves (a path from the page), a table per change."""
+    """Give a page: facts, the picture of the curves (a path from the page), a table per change."""
     names = _names(curves)
     parts: list[list[str]] = []
     if picture:

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Posed sequences in rosbag2 bags: a camera, its calibration, its motion, depth where it is."""
 
 from __future__ import annotations
@@ -6,14 +20,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zeroco_ros.bag.camera_topics import best_match, image_format
-from zeroco_ros.bag.images import StampedImage, image_topics, read_images
+from zeroco_ros.bag.images import image_topics, read_images, StampedImage
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.errors import BagError
 from zeroco_ros.evaluation.sequences import (
     Depth,
+    measured_depth,
     PosedFrame,
     PosedSequence,
-    measured_depth,
     rectified_depth,
 )
 from zeroco_ros.geometry.camera import Camera
@@ -33,7 +47,8 @@ def holds_bag(folder: Path) -> bool:
 
 
 def bag_sequence(path: Path, topic: str | None = None) -> PosedSequence:
-    """The camera of a bag with its motion.
+    """
+    Return the camera of a bag with its motion.
 
     topic: of the images; None takes the first camera. Poses are those of `zeroco depth` (tf, then
     odometry), else of the bag's only PoseStamped topic, which is taken as the camera's own. Depth

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Posed sequences in the folder layout of 7-Scenes, and RGB-D pairs."""
 
 from __future__ import annotations
@@ -11,9 +25,9 @@ import numpy.typing as npt
 from zeroco_ros.errors import ConfigError, ImageError
 from zeroco_ros.evaluation.sequences import (
     Depth,
+    measured_depth,
     PosedFrame,
     PosedSequence,
-    measured_depth,
     resampled_depth,
     stored_depth,
 )
@@ -43,7 +57,8 @@ def holds_scenes(folder: Path) -> bool:
 
 
 def scenes_sequence(folder: Path) -> PosedSequence:
-    """7-Scenes (Shotton et al., CVPR 2013): frame-N.color.{jpg,png}, .depth.png, .pose.txt.
+    """
+    7-Scenes (Shotton et al., CVPR 2013): frame-N.color.{jpg,png}, .depth.png, .pose.txt.
 
     Poses and depth are the depth camera's. The pictures are another camera's that stands beside
     it, is not calibrated in the data set and is close to `SCENES_COLOR_K`: its pixels get the
@@ -70,7 +85,7 @@ def scenes_sequence(folder: Path) -> PosedSequence:
 
 
 def _scene_name(folder: Path) -> str:
-    """The scene's, and the sequence's where the data set's own numbers name the folders."""
+    """Return the scene's, and the sequence's where the data set's own numbers name the folders."""
     name = folder.name
     return f"{folder.parent.name}-{name}" if name.startswith("seq-") else name
 

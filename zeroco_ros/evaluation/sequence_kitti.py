@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Posed sequences of KITTI: odometry, and the raw drives with the depth of the Eigen split."""
 
 from __future__ import annotations
@@ -42,7 +56,8 @@ def _poses_file(folder: Path) -> Path | None:
 
 
 def odometry_sequence(folder: Path, skip: int | None = None) -> PosedSequence:
-    """Read a KITTI odometry folder: image_0 (or image_l), calib.txt, poses, times.txt; no depth.
+    """
+    Read a KITTI odometry folder: image_0 (or image_l), calib.txt, poses, times.txt; no depth.
 
     skip: frames left out at the start, None for those of `SKIP`. Frames without a row of poses
     have none.
@@ -84,7 +99,8 @@ def holds_drive(folder: Path) -> bool:
 
 
 def drive_sequence(folder: Path) -> PosedSequence:
-    """Read a raw drive (Geiger et al., IJRR 2013) with annotated depth (Uhrig et al., 3DV 2017).
+    """
+    Read a raw drive (Geiger et al., IJRR 2013) with annotated depth (Uhrig et al., 3DV 2017).
 
     Pictures are the left color camera's. Depth is proj_depth/groundtruth/image_02/ in the drive,
     or in DRIVE/ of a folder data_depth_annotated/{train,val}/ beside the date's. The protocol is
@@ -225,7 +241,8 @@ def _latitude(unit: Path) -> float:
 
 
 def _pose(record: Path, latitude: float) -> Array:
-    """The inertial unit in meters, east, north and up, by the Mercator map of KITTI's devkit.
+    """
+    Return the inertial unit in meters, east, north and up, by the Mercator map of KITTI's devkit.
 
     latitude: degrees, where the map's scale is one; the same for a whole drive.
     """

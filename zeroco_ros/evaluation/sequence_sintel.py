@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Posed sequences of MPI Sintel: rendered depth and cameras, scenes in which things move."""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
+import struct
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +49,8 @@ def _places(folder: Path) -> tuple[Path, Path]:
 
 
 def sintel_sequence(folder: Path) -> PosedSequence:
-    """Read a scene (Butler et al., ECCV 2012) with the depth and camera data beside its pass.
+    """
+    Read a scene (Butler et al., ECCV 2012) with the depth and camera data beside its pass.
 
     Depth beyond `SKY` is unknown. Units are those of the film, taken as meters.
     """

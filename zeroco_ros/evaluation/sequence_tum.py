@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Posed sequences of TUM RGB-D and EuRoC, in the folders that they are distributed in."""
 
 from __future__ import annotations
@@ -12,9 +26,9 @@ import yaml
 from zeroco_ros.errors import ConfigError, ImageError
 from zeroco_ros.evaluation.sequences import (
     Depth,
+    measured_depth,
     PosedFrame,
     PosedSequence,
-    measured_depth,
     rectified_depth,
     stored_depth,
 )
@@ -43,7 +57,8 @@ def holds_tum(folder: Path) -> bool:
 
 
 def tum_sequence(folder: Path) -> PosedSequence:
-    """Read TUM RGB-D (Sturm et al., IROS 2012): rgb.txt, depth.txt, groundtruth.txt.
+    """
+    Read TUM RGB-D (Sturm et al., IROS 2012): rgb.txt, depth.txt, groundtruth.txt.
 
     The camera is the one that the folder's name says (freiburg1, 2 or 3), else that of a
     camera.yaml in it. Depth is registered to the color picture; poses are interpolated.
@@ -111,7 +126,8 @@ def holds_euroc(folder: Path) -> bool:
 
 
 def euroc_sequence(folder: Path) -> PosedSequence:
-    """Read a EuRoC sequence (Burri et al., IJRR 2016): the left camera and its true motion.
+    """
+    Read a EuRoC sequence (Burri et al., IJRR 2016): the left camera and its true motion.
 
     Poses are those of state_groundtruth_estimate0 (else of vicon0, leica0 has no rotation) times
     the mount T_BS of cam0/sensor.yaml, interpolated. There is no depth on the camera's pixels.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Posed sequences with or without measured depth: one interface, frames read one by one."""
 
 from __future__ import annotations
@@ -23,7 +37,8 @@ Index = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class PosedFrame:
-    """One picture of a sequence and what is known about it.
+    """
+    One picture of a sequence and what is known about it.
 
     image: (H, W, 3) uint8 RGB or (H, W) uint8 gray, as the camera gave it. stamp_ns: nanoseconds.
     pose: (4, 4) camera to world in meters, None where unknown. depth: (H, W) float32 meters along
@@ -39,7 +54,8 @@ class PosedFrame:
 
 @dataclass(frozen=True)
 class PosedSequence:
-    """A named list of frames of one camera. about: what it is and where its truth is from.
+    """
+    A named list of frames of one camera. about: what it is and where its truth is from.
 
     count: frames that `frames` yields at most. camera: as the images are, distorted or not.
     measured: whether depth is known.
@@ -60,7 +76,7 @@ class PosedSequence:
 
 
 def shorter(sequence: PosedSequence, count: int | None) -> PosedSequence:
-    """The first `count` frames of a sequence (None: all)."""
+    """Return the first `count` frames of a sequence (None: all)."""
     if count is None or count >= len(sequence):
         return sequence
     about = f"{sequence.about} (the first {count} of {len(sequence)} frames)"
@@ -69,7 +85,8 @@ def shorter(sequence: PosedSequence, count: int | None) -> PosedSequence:
 
 
 def measured_depth(stored: npt.NDArray[np.generic], unit: float = 1e-3) -> Depth:
-    """Meters from a stored depth image (H, W), NaN where it says nothing.
+    """
+    Meters from a stored depth image (H, W), NaN where it says nothing.
 
     unit: meters per step of whole numbers, of which 0 and 65535 are invalid; floats are meters.
     """
@@ -89,7 +106,8 @@ def stored_depth(path: Path) -> npt.NDArray[np.uint16]:
 
 
 def rectified_depth(depth: Depth, camera: Camera) -> Depth:
-    """Depth (H, W) on a camera's own pixels as its rectified image has it; nearest, never blended.
+    """
+    Depth (H, W) on a camera's own pixels as its rectified image has it; nearest, never blended.
 
     Valid for depth along the optical axis, which rectification does not turn.
     """
@@ -114,7 +132,8 @@ def _origins(camera: Camera) -> tuple[Index, Index, npt.NDArray[np.bool_]]:
 
 
 def resampled_depth(depth: Depth, K: Array, other: Array, size: tuple[int, int]) -> Depth:
-    """Depth (H, W) of a pinhole K as another pinhole of the same place and axes sees it.
+    """
+    Depth (H, W) of a pinhole K as another pinhole of the same place and axes sees it.
 
     Takes the nearest measured pixel, so that no depth is made up between two objects; NaN where
     the first image does not reach. other: (3, 3); size: rows and columns of the result.

@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One flow estimator for several depth methods that see the same frames at the same time."""
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+import hashlib
+import time
 from typing import Any
 
 import numpy as np
@@ -19,7 +33,8 @@ FRAMES, MATCHES = 4, 24  # latest results that are kept
 
 
 class SharedFlow:
-    """A FlowEstimator whose latest results are kept for the next one who asks for the same.
+    """
+    A FlowEstimator whose latest results are kept for the next one who asks for the same.
 
     What a repeated question would have cost is added to a credit, so that times stay comparable:
     `take_credit` says how much since it was last asked. All else is the estimator's own.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Tables of text cells for a terminal and for a page."""
 
 from __future__ import annotations
@@ -28,7 +42,11 @@ def text_table(head: Row, rows: Sequence[Row], labels: int = 1) -> list[str]:
 
 
 def page(title: str, facts: Mapping[str, str], *parts: Sequence[str]) -> str:
-    """A Markdown page: title, facts (command line, date, machine, ...), parts with blank lines."""
+    """
+    Return a Markdown page.
+
+    title, facts (command line, date, machine, ...), parts with blank lines.
+    """
     lines = [f"# {title}", "", *(f"- {name}: {value}" for name, value in facts.items())]
     for part in parts:
         if part:

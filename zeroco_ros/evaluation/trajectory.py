@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Errors of an estimated trajectory: absolute after alignment, and relative from step to step."""
 
 from __future__ import annotations
@@ -34,7 +48,8 @@ class Similarity:
 
 @dataclass(frozen=True)
 class PositionErrors:
-    """Distances between aligned and true positions (ATE; Sturm et al., IROS 2012).
+    """
+    Distances between aligned and true positions (ATE; Sturm et al., IROS 2012).
 
     rmse, mean, median, largest: in the truth's unit, meters. alignment: what was applied to the
     estimate before, a similarity or a rigid motion.
@@ -49,7 +64,8 @@ class PositionErrors:
 
 @dataclass(frozen=True)
 class StepErrors:
-    """Errors of the motion over `delta` frames (RPE; Sturm et al., IROS 2012).
+    """
+    Errors of the motion over `delta` frames (RPE; Sturm et al., IROS 2012).
 
     steps: how many. translation: rmse in meters, after the estimate was scaled. rotation,
     rotation_median: rmse and median in degrees. direction, direction_mean: median and mean angle
@@ -69,7 +85,8 @@ class StepErrors:
 
 @dataclass(frozen=True)
 class TrajectoryScore:
-    """All errors of one trajectory.
+    """
+    All errors of one trajectory.
 
     poses: how many were compared. path: length of the true path in meters. scale: of the Sim(3)
     alignment, true meters for one unit of the estimate. ate: after Sim(3) alignment; ate_rigid:
@@ -86,7 +103,8 @@ class TrajectoryScore:
 
 
 def umeyama(points: Array, truth: Array, *, with_scale: bool) -> Similarity:
-    """The similarity (or rigid motion) that takes points (N, 3) closest to truth (N, 3).
+    """
+    Return the similarity (or rigid motion) that takes points (N, 3) closest to truth (N, 3).
 
     Least squares in closed form (Umeyama, PAMI 1991). Where the points do not determine it
     (all in one place, or on a line), one of the best is returned; a cloud without extent keeps
@@ -118,7 +136,8 @@ def position_errors(poses: Array, truth: Array, *, with_scale: bool) -> Position
 
 
 def step_errors(poses: Array, truth: Array, *, delta: int = 1, scale: float = 1.0) -> StepErrors:
-    """RPE of poses (N, 4, 4), their translations times `scale`, over every `delta` frames.
+    """
+    RPE of poses (N, 4, 4), their translations times `scale`, over every `delta` frames.
 
     Raises ValueError with fewer than delta + 1 poses.
     """
@@ -144,7 +163,8 @@ def step_errors(poses: Array, truth: Array, *, delta: int = 1, scale: float = 1.
 
 
 def score_trajectory(poses: Array, truth: Array) -> TrajectoryScore:
-    """Every error of poses (N, 4, 4) against the true ones of the same frames, camera to world.
+    """
+    Every error of poses (N, 4, 4) against the true ones of the same frames, camera to world.
 
     Raises ValueError with fewer than two poses or different numbers of them.
     """

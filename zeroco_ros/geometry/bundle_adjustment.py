@@ -1,4 +1,19 @@
-"""Dense bundle adjustment: poses and inverse depths on a grid from flow between frames.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Dense bundle adjustment: poses and inverse depths on a grid from flow between frames.
 
 The measure is that of DROID-SLAM (Teed and Deng, NeurIPS 2021): the weighted distance between
 where a grid point of one frame is seen in another according to flow, and according to poses and
@@ -26,13 +41,13 @@ from zeroco_ros.geometry.bundle_adjustment_linear import Linearizer, residual_le
 from zeroco_ros.geometry.bundle_adjustment_priors import with_priors
 from zeroco_ros.geometry.bundle_adjustment_problem import (
     Array,
+    as_tensor,
     BundleOptions,
     DepthPrior,
+    make_problem,
     PosePrior,
     Problem,
     State,
-    as_tensor,
-    make_problem,
 )
 from zeroco_ros.geometry.bundle_adjustment_schur import baseline, covariances
 from zeroco_ros.geometry.bundle_adjustment_se3 import inverse
@@ -45,7 +60,8 @@ Float = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class BundleResult:
-    """What was found, for N frames with a grid of (h, w) points.
+    """
+    What was found, for N frames with a grid of (h, w) points.
 
     c2w (N, 4, 4) camera to world; inverse_depth (N, h, w) in one over the unit of the poses,
     zero is infinitely far; K (1 or N, 3, 3), changed only if the focal length was refined;
@@ -89,7 +105,8 @@ def bundle_adjust(
     depth_prior: DepthPrior | None = None,
     pose_prior: PosePrior | None = None,
 ) -> BundleResult:
-    """Adjust N poses and N grids of (h, w) inverse depths to E flow fields.
+    """
+    Adjust N poses and N grids of (h, w) inverse depths to E flow fields.
 
     c2w: (N, 4, 4) camera to world, OpenCV axes, first guess. inverse_depth: (N, h, w) first guess,
     0 or more, in one over the unit of the poses, along the optical axis; where it is not finite

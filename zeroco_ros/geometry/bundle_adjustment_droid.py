@@ -1,4 +1,19 @@
-"""One step of dense bundle adjustment exactly as DROID-SLAM takes it: the reference.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+One step of dense bundle adjustment exactly as DROID-SLAM takes it: the reference.
 
 Teed and Deng, "DROID-SLAM", NeurIPS 2021: weights are scaled by 0.001, undamped steps are taken
 without looking at the cost, inverse depths are cut to [0, 10]. Production code uses
@@ -12,12 +27,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zeroco_ros.geometry.bundle_adjustment_linear import BASIS, Linearizer, Seen, along, fill
+from zeroco_ros.geometry.bundle_adjustment_linear import along, BASIS, fill, Linearizer, Seen
 from zeroco_ros.geometry.bundle_adjustment_problem import (
     BundleOptions,
+    make_problem,
     Problem,
     State,
-    make_problem,
 )
 from zeroco_ros.geometry.bundle_adjustment_schur import Damping, retract, solve
 from zeroco_ros.geometry.bundle_adjustment_se3 import (
@@ -35,7 +50,8 @@ FARTHEST = 10.0  # inverse depths above are taken for errors and set to zero
 def reproject(
     poses: Tensor, inverse_depth: Tensor, K: Tensor, source: Tensor, into: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Where the grid of each edge's source frame is seen in the other.
+    """
+    Where the grid of each edge's source frame is seen in the other.
 
     poses (N, 7) w2c; inverse_depth (N, h, w); K (3, 3) in pixels of the grid; source, into (E,).
     Returns coordinates (E, h, w, 2) in pixels and validity (E, h, w) bool.
@@ -49,8 +65,11 @@ def reproject(
 def jacobians(
     poses: Tensor, inverse_depth: Tensor, K: Tensor, source: Tensor, into: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Derivatives (E, h, w, 2, 6), (E, h, w, 2, 6), (E, h, w, 2, 1) of `reproject` by the left
-    twists (tau, phi) of the source's and the other pose and by inverse depth, for points in front.
+    """
+    Return the derivatives of `reproject` for points in front.
+
+    Shapes (E, h, w, 2, 6), (E, h, w, 2, 6), (E, h, w, 2, 1): by the left twists (tau, phi) of the
+    source's and the other pose and by inverse depth.
     """
     x, y, _, scale, relative = _project(from_quaternion(poses), inverse_depth, K, source, into)
     edges, points = x.shape
@@ -69,7 +88,11 @@ def jacobians(
 def _project(
     w2c: Tensor, inverse_depth: Tensor, K: Tensor, source: Tensor, into: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Normalized x, y, relative depth and 1 / depth, each (E, P); relative poses (E, 4, 4)."""
+    """
+    Return the normalized x, y, relative depth and 1 / depth, each (E, P).
+
+    Relative poses (E, 4, 4).
+    """
     relative = w2c[into] @ inverse(w2c)[source]
     pixels = grid_pixels(*inverse_depth.shape[1:]).to(K.dtype)
     rays = (pixels - K[[0, 1], [2, 2]]) / K[[0, 1], [0, 1]]
@@ -97,7 +120,7 @@ def droid_problem(
     fixed: int,
     refine_depths: bool,
 ) -> Problem:
-    """The problem with DROID-SLAM's weights: nothing where a point is not in front."""
+    """Return the problem with DROID-SLAM's weights: nothing where a point is not in front."""
     _, valid = reproject(poses, inverse_depth, K, *edges)
     options = BundleOptions(fixed=fixed, robust="none", refine_depths=refine_depths)
     problem, _ = make_problem(
@@ -124,7 +147,8 @@ def droid_step(
     fixed: int = 1,
     refine_depths: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """New poses (N, 7) and inverse depths (N, h, w).
+    """
+    Return new poses (N, 7) and inverse depths (N, h, w).
 
     poses (N, 7) w2c float64; inverse_depth, eta (N, h, w); K (3, 3) in pixels of the grid;
     edges: source and into (E,); targets, weights (E, h, w, 2). refine_depths=False moves the

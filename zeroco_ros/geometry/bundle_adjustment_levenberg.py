@@ -1,4 +1,19 @@
-"""The search: damped Gauss-Newton steps, each taken only if the cost falls.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The search: damped Gauss-Newton steps, each taken only if the cost falls.
 
 Damping after Levenberg and Marquardt, with the update of Nielsen (IMM-REP-1999-05): the better the
 linear model foretold the decrease, the less damping the next step has.
@@ -22,8 +37,10 @@ LEAST, MOST = 1e-10, 1e8
 
 @dataclass(frozen=True)
 class Search:
-    """Where the search ended, the products there, costs (the first before any step; one more for
-    each step taken; never rising), and why it ended.
+    """
+    Where the search ended, the products there, costs, and why it ended.
+
+    The first of the costs is from before any step; one more for each step taken; never rising.
     """
 
     state: State
@@ -69,8 +86,11 @@ def search(problem: Problem, start: State) -> Search:
 
 
 def dampen(state: State, linear: Linear, damping: float) -> Damping:
-    """Marquardt's damping in proportion to the diagonal; inverse depths besides as if they were
-    known to their usual size, so that what is hardly observed moves in moderate steps.
+    """
+    Marquardt's damping in proportion to the diagonal.
+
+    Inverse depths besides as if they were known to their usual size, so that what is hardly
+    observed moves in moderate steps.
     """
     cameras = linear.hessian.diagonal()
     least = 1e-9 * float(cameras.max()) if len(cameras) else 0.0

@@ -1,4 +1,19 @@
-"""Residuals, Jacobians and their products for dense bundle adjustment, one pass over the pixels.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Residuals, Jacobians and their products for dense bundle adjustment, one pass over the pixels.
 
 An edge sees only the relative pose G = w2c[into] c2w[source], so all its derivatives are taken by
 the left twist of G; the two poses follow by d = xi_into - Ad(G) xi_source, which
@@ -13,8 +28,8 @@ operations and hardly any sign is left over.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import torch
 from torch import Tensor
@@ -31,7 +46,8 @@ BASIS[range(6), (0, 1, 2, 4, 3, 5)] = torch.tensor([1.0, 1, -1, 1, -1, 1]).doubl
 
 @dataclass(frozen=True)
 class Linear:
-    """Products at one state; k unknowns per edge (`Problem.local`), P points per frame.
+    """
+    Products at one state; k unknowns per edge (`Problem.local`), P points per frame.
 
     cost: half the robust squared sum, priors included. transport (E, k, D) float64: from the
     cameras' unknowns to an edge's. cross (E, k, P): between those and the inverse depths of the
@@ -57,7 +73,11 @@ class Linearizer:
         self._buffers: dict[int, Tensor] = {}
 
     def __call__(self, state: State, spare: Linear | None = None) -> Linear:
-        """The products at a state. spare: products not needed anymore, whose memory is used."""
+        """
+        Return the products at a state.
+
+        spare: products not needed anymore, whose memory is used.
+        """
         problem = self.problem
         relative = state.w2c[problem.into] @ inverse(state.w2c)[problem.source]
         curvature = torch.zeros_like(state.inverse_depth)
@@ -85,9 +105,11 @@ class Linearizer:
         return Linear(cost + prior_cost, turn, cross, hessian, gradient, curvature, slope)
 
     def rows(self, state: State, relative: Tensor, part: slice) -> tuple[Tensor, Tensor, float]:
-        """Of some edges, weighted: rows (e, k + 1, 2, P) of derivatives by the edges' unknowns
-        with the residual last (a work array), derivatives (e, 2, P) by inverse depth, and the
-        cost. relative: (e, 4, 4) poses.
+        """
+        Return the weighted derivatives of some edges and their cost.
+
+        Derivatives (e, k + 1, 2, P) by the edges' unknowns with the residual last (a work array),
+        derivatives (e, 2, P) by inverse depth, and the cost. relative: (e, 4, 4) poses.
         """
         problem = self.problem
         factor = math.exp(state.log_focal)
@@ -124,13 +146,15 @@ def parts(edges: int, points: int) -> list[slice]:
 
 
 def dots(one: Tensor, other: Tensor) -> Tensor:
-    """Sums over both axes of products, (e, 2, P) each, as (e, P)."""
+    """Return the sums over both axes of products, (e, 2, P) each, as (e, P)."""
     return (one[:, 0] * other[:, 0]).addcmul_(one[:, 1], other[:, 1])
 
 
 def at_focal(problem: Problem, factor: float, part: slice) -> tuple[Tensor, Tensor, Tensor]:
-    """Rays (1 or e, 2, P), targets and roots (e, 2, P) of some edges with focal lengths changed by
-    a factor.
+    """
+    Return rays, targets and roots of some edges with focal lengths changed by a factor.
+
+    Rays (1 or e, 2, P), targets and roots (e, 2, P).
     """
     rays, targets, roots = problem.rays, problem.targets[part], problem.roots[part]
     if len(rays) > 1:
@@ -142,11 +166,13 @@ def at_focal(problem: Problem, factor: float, part: slice) -> tuple[Tensor, Tens
 
 @dataclass(frozen=True)
 class Seen:
-    """One grid in e other cameras: normalized place (e, 2, P) and the reciprocal (e, P) of the
-    depth there relative to the own one. Points behind or too near are projected as if they were at
-    the least depth, so that the cost stays continuous. If there are any: `unit` (e, P), depths
-    there as a share of the one taken, and `lever`, the place with zeros for such points; else None
-    and the place.
+    """
+    One grid in e other cameras.
+
+    Normalized place (e, 2, P) and the reciprocal (e, P) of the depth there relative to the own
+    one. Points behind or too near are projected as if they were at the least depth, so that the
+    cost stays continuous. If there are any: `unit` (e, P), depths there as a share of the one
+    taken, and `lever`, the place with zeros for such points; else None and the place.
     """
 
     place: Tensor
@@ -174,8 +200,10 @@ def project(rays: Tensor, depth: Tensor, moved: Tensor, near: float) -> Seen:
 
 
 def residual_lengths(problem: Problem, state: State, focal: Tensor) -> Tensor:
-    """Distances (E, P) between where points were seen and where they are expected, in pixels, NaN
-    where nothing was seen. focal: (1 or N, 2) in pixels at the start.
+    """
+    Return the distances (E, P) between where points were seen and where they are expected.
+
+    In pixels, NaN where nothing was seen. focal: (1 or N, 2) in pixels at the start.
     """
     relative = state.w2c[problem.into] @ inverse(state.w2c)[problem.source]
     lengths = torch.empty(problem.targets.shape[::2], dtype=problem.targets.dtype)
@@ -192,8 +220,11 @@ def residual_lengths(problem: Problem, state: State, focal: Tensor) -> Tensor:
 
 
 def fill(rows: Tensor, seen: Seen, depth: Tensor, roots: Tensor) -> None:
-    """Weighted derivatives of the projection by `BASIS` times the twist into rows (e, 6.., 2, P),
-    whose entries (0, y) and (1, x) are zero already. depth: (e, P) inverse, in the source.
+    """
+    Write weighted derivatives of the projection by `BASIS` times the twist into rows.
+
+    rows: (e, 6.., 2, P), whose entries (0, y) and (1, x) are zero already. depth: (e, P) inverse,
+    in the source.
     """
     x, y = seen.place.unbind(1)
     lead = roots * (seen.scale * depth).unsqueeze(1)
@@ -217,8 +248,11 @@ def along(direction: Tensor, seen: Seen, roots: Tensor) -> Tensor:
 
 
 def robust_loss(problem: Problem, residual: Tensor) -> tuple[float, Tensor | None]:
-    """Half the robust squared sum of whitened residuals (e, 2, P), and the root weight (e, P) of
-    iteratively reweighted least squares, or None where it is one everywhere.
+    """
+    Return the robust loss of whitened residuals (e, 2, P) and their root weights.
+
+    Half the robust squared sum, and the root weight (e, P) of iteratively reweighted least
+    squares, or None where it is one everywhere.
     """
     square = residual[:, 0].square().addcmul_(residual[:, 1], residual[:, 1])
     limit = problem.options.robust_scale**2

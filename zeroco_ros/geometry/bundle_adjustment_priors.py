@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What is believed beforehand of inverse depths and poses, as parts of dense bundle adjustment."""
 
 from __future__ import annotations
@@ -9,11 +23,11 @@ from torch import Tensor
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.geometry.bundle_adjustment_problem import (
+    as_tensor,
     DepthPrior,
     PosePrior,
     Problem,
     State,
-    as_tensor,
 )
 from zeroco_ros.geometry.bundle_adjustment_se3 import (
     inverse,
@@ -23,8 +37,10 @@ from zeroco_ros.geometry.bundle_adjustment_se3 import (
 
 
 def with_priors(problem: Problem, depth: DepthPrior | None, pose: PosePrior | None) -> Problem:
-    """The problem with its priors, and whether the scale is held. Raises ConfigError for wrong
-    shapes and a covariance that is not positive definite.
+    """
+    Return the problem with its priors, and whether the scale is held.
+
+    Raises ConfigError for wrong shapes and a covariance that is not positive definite.
     """
     if depth is not None:
         problem = with_depth_prior(problem, depth)
@@ -38,7 +54,7 @@ def with_priors(problem: Problem, depth: DepthPrior | None, pose: PosePrior | No
 
 
 def with_depth_prior(problem: Problem, prior: DepthPrior) -> Problem:
-    """The problem with a depth prior."""
+    """Return the problem with a depth prior."""
     shape = (len(problem.column), problem.rays.shape[-1])
     value, sigma = as_tensor(prior.inverse_depth), as_tensor(prior.sigma)
     if value.ndim != 3 or value.numel() != shape[0] * shape[1]:
@@ -60,7 +76,7 @@ def with_depth_prior(problem: Problem, prior: DepthPrior) -> Problem:
 
 
 def with_pose_prior(problem: Problem, prior: PosePrior) -> Problem:
-    """The problem with a prior on poses."""
+    """Return the problem with a prior on poses."""
     frames = len(problem.column)
     center, covariance = as_tensor(prior.c2w), as_tensor(prior.covariance)
     if center.shape != (frames, 4, 4) or covariance.shape not in ((frames, 6, 6), (6, 6)):
@@ -78,7 +94,7 @@ def with_pose_prior(problem: Problem, prior: PosePrior) -> Problem:
 
 
 def add_depth_prior(problem: Problem, state: State, curvature: Tensor, slope: Tensor) -> float:
-    """Adds the prior's part to curvature and slope (N, P), in place; returns its cost."""
+    """Add the prior's part to curvature and slope (N, P), in place; return its cost."""
     if problem.prior_value is None or problem.prior_information is None:
         return 0.0
     information, depth = problem.prior_information, state.inverse_depth

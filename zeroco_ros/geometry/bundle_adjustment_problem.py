@@ -1,4 +1,19 @@
-"""What dense bundle adjustment is given: options, priors, and the problem as tensors.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What dense bundle adjustment is given: options, priors, and the problem as tensors.
 
 Inside, poses are world-to-camera matrices; a frame's grid is flattened to P points; pixels are
 normalized coordinates (K^-1 applied), and weights are root information in those units, so that
@@ -23,7 +38,8 @@ Array = npt.NDArray[np.floating]
 
 @dataclass(frozen=True)
 class BundleOptions:
-    """How to adjust.
+    """
+    How to adjust.
 
     fixed: gauge; the first so many frames keep their pose (all of them: only depths are sought),
     or one bool per frame. iterations: at most so many steps are tried. refine_focal: one factor on
@@ -51,7 +67,7 @@ class BundleOptions:
     dtype: Literal["float32", "float64"] = "float64"
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for values outside their ranges."""
+        """Raise ConfigError for values outside their ranges."""
         low, high = self.inverse_depth_range
         checks = [
             (self.iterations >= 0, f"iterations is {self.iterations}: 0 or more is needed"),
@@ -73,7 +89,8 @@ class BundleOptions:
 
 @dataclass(frozen=True)
 class DepthPrior:
-    """What is believed of inverse depth beforehand, as in MegaSaM (Li et al., CVPR 2025).
+    """
+    What is believed of inverse depth beforehand, as in MegaSaM (Li et al., CVPR 2025).
 
     inverse_depth (N, h, w), in one over the unit of the poses; sigma (N, h, w) or a number: one
     standard deviation, of the inverse depth or, if `log`, of its logarithm (a relative error).
@@ -87,7 +104,8 @@ class DepthPrior:
 
 @dataclass(frozen=True)
 class PosePrior:
-    """What is believed of the poses beforehand.
+    """
+    What is believed of the poses beforehand.
 
     c2w (N, 4, 4); covariance (N, 6, 6) or (6, 6), in the order x y z rot_x rot_y rot_z about the
     world's axes, as in nav_msgs/Odometry, positive definite. Frames with NaN in either have no
@@ -100,8 +118,11 @@ class PosePrior:
 
 @dataclass(frozen=True)
 class State:
-    """What is sought: w2c (N, 4, 4) float64, inverse_depth (N, P), and the logarithm of the factor
-    on all focal lengths.
+    """
+    What is sought.
+
+    w2c (N, 4, 4) float64, inverse_depth (N, P), and the logarithm of the factor on all focal
+    lengths.
     """
 
     w2c: Tensor
@@ -125,7 +146,8 @@ class Run:
 
 @dataclass(frozen=True)
 class Problem:
-    """Edges sorted by source frame; E edges, N frames, P points per frame.
+    """
+    Edges sorted by source frame; E edges, N frames, P points per frame.
 
     source, into (E,) int64: an edge's pixels lie on the source's grid and are seen in `into`.
     runs: all edges by source frame. rays (1 or N, 2, P): normalized grid points;
@@ -152,12 +174,12 @@ class Problem:
 
     @property
     def free(self) -> int:
-        """Number of frames whose pose is sought."""
+        """Return the number of frames whose pose is sought."""
         return int((self.column >= 0).sum())
 
     @property
     def unknowns(self) -> int:
-        """Number of unknowns that are not depths."""
+        """Return the number of unknowns that are not depths."""
         return 6 * self.free + self.options.refine_focal
 
     @property
@@ -167,12 +189,12 @@ class Problem:
 
 
 def as_tensor(array: npt.ArrayLike) -> Tensor:
-    """A copy in float64."""
+    """Return a copy in float64."""
     return torch.from_numpy(np.array(array, dtype=np.float64))
 
 
 def runs_of(source: Tensor) -> tuple[Run, ...]:
-    """The runs in a sorted (E,) tensor."""
+    """Return the runs in a sorted (E,) tensor."""
     frames, counts = torch.unique_consecutive(source, return_counts=True)
     sizes, lengths = torch.unique_consecutive(counts, return_counts=True)
     runs, edge, group = [], 0, 0
@@ -208,7 +230,8 @@ def make_problem(
     *,
     frames: int,
 ) -> tuple[Problem, Tensor]:
-    """The problem, and the order (E,) in which it has the edges.
+    """
+    Return the problem, and the order (E,) in which it has the edges.
 
     K: (1 or N, 3, 3) float64; pixels (P, 2); edges: (E,) source and into; targets (E, P, 2) in
     pixels of `into`, not finite where nothing was seen; weights (E, P, 2), one over square pixels,

@@ -1,4 +1,19 @@
-"""The normal equations of dense bundle adjustment: the inverse depths eliminated, and covariances.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The normal equations of dense bundle adjustment: the inverse depths eliminated, and covariances.
 
 With H the Hessian of the cameras, C the (diagonal) one of the inverse depths and E between them,
 the cameras' system is S = H - E C^-1 E^T. S is summed from small matrices per source frame in edge
@@ -21,8 +36,10 @@ FLOOR = 1e-12  # least eigenvalue, relative, of a system that is inverted for it
 
 @dataclass(frozen=True)
 class Step:
-    """Change of the cameras' unknowns (D,) float64 and of the inverse depths (N, P), and the
-    decrease of the cost that the linear model expects.
+    """
+    Change of the unknowns, and the decrease of the cost that the linear model expects.
+
+    Of the cameras' (D,) float64 and of the inverse depths (N, P).
     """
 
     cameras: Tensor
@@ -47,7 +64,7 @@ def reciprocal(curvature: Tensor, held: Tensor | None = None) -> Tensor:
 def eliminate(
     problem: Problem, linear: Linear, inverse_c: Tensor, slope: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """What the depths take from the cameras' system: E C^-1 E^T (D, D) and E C^-1 b (D,)."""
+    """Give what the depths take from the cameras' system: E C^-1 E^T (D, D) and E C^-1 b (D,)."""
     D = problem.unknowns
     taken, moved = torch.zeros(D, D).double(), torch.zeros(D).double()
     if not problem.options.refine_depths or D == 0:
@@ -70,7 +87,7 @@ def eliminate(
 def back_substitute(
     problem: Problem, linear: Linear, cameras: Tensor, inverse_c: Tensor, slope: Tensor
 ) -> Tensor:
-    """Changes (N, P) of the inverse depths, given those of the cameras (D,)."""
+    """Return the changes (N, P) of the inverse depths, given those of the cameras (D,)."""
     right = slope.clone()
     if len(cameras) and problem.options.refine_depths:
         edges = (linear.transport @ cameras).to(right.dtype).unsqueeze(-1)
@@ -87,7 +104,8 @@ def solve(
     *,
     held: Tensor | None = None,
 ) -> Step | None:
-    """One damped Gauss-Newton step; None if the damped system is not positive definite.
+    """
+    One damped Gauss-Newton step; None if the damped system is not positive definite.
 
     held: (N, P) bool, inverse depths that stay.
     """
@@ -109,7 +127,7 @@ def solve(
 
 
 def hold_scale(problem: Problem, state: State, H: Tensor) -> Tensor:
-    """A stiff spring (D, D) against the direction in which only the scale of the world changes."""
+    """Return a stiff spring (D, D) against what only changes the scale of the world."""
     direction = scale_direction(problem, state) if problem.hold_scale else None
     if direction is None:
         return torch.zeros_like(H)
@@ -130,7 +148,11 @@ def baseline(problem: Problem, state: State) -> float:
 
 
 def scale_direction(problem: Problem, state: State) -> Tensor | None:
-    """Unit vector (D,): the cameras move away from the first one; None if all are at one place."""
+    """
+    Return the unit vector (D,): the cameras move away from the first one.
+
+    None if all are at one place.
+    """
     c2w = inverse(state.w2c)
     twist = -(c2w[:, :3, :3].mT @ arms(problem, c2w).unsqueeze(-1)).squeeze(-1)
     direction = torch.zeros(problem.unknowns).double()
@@ -141,7 +163,7 @@ def scale_direction(problem: Problem, state: State) -> Tensor | None:
 
 
 def retract(problem: Problem, state: State, step: Step) -> State:
-    """The state after a step, inverse depths kept within their bounds."""
+    """Return the state after a step, inverse depths kept within their bounds."""
     free = problem.column >= 0
     twist = torch.zeros(len(state.w2c), 6, dtype=torch.float64)
     twist[free] = step.cameras[: 6 * problem.free].view(-1, 6)[problem.column[free]]
@@ -168,7 +190,10 @@ def _rescaled(problem: Problem, before: Tensor, after: Tensor) -> tuple[Tensor, 
 
 
 def covariances(problem: Problem, state: State, linear: Linear) -> tuple[Tensor, Tensor, int]:
-    """Covariance (D, D) of the cameras' unknowns, variance (N, P) of the inverse depths, and the
+    """
+    Return how well cameras and depths are known.
+
+    Covariance (D, D) of the cameras' unknowns, variance (N, P) of the inverse depths, and the
     number of directions of the cameras that nothing decides.
 
     Both are marginal: a pose's covariance contains that the depths are not known, a depth's
@@ -194,8 +219,11 @@ def covariances(problem: Problem, state: State, linear: Linear) -> tuple[Tensor,
 
 
 def inverse_root(system: Tensor, scale: Tensor) -> tuple[Tensor, int]:
-    """R (D, D) with R R^T the inverse of a positive semidefinite system, and its number of null
-    directions. The system is scaled by the diagonal `scale`, which makes "null" unit-free.
+    """
+    Return R (D, D) with R R^T the inverse of a semidefinite system, and its null directions.
+
+    The number of those. The system is scaled by the diagonal `scale`, which makes "null"
+    unit-free.
     """
     known = scale > 0
     length = torch.where(known, scale, torch.ones_like(scale)).rsqrt()

@@ -1,4 +1,19 @@
-"""Rigid motions as (..., 4, 4) tensors, batched: what dense bundle adjustment needs of SE(3).
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Rigid motions as (..., 4, 4) tensors, batched: what dense bundle adjustment needs of SE(3).
 
 Twists are (tau, phi): translation first. exp(xi) acts from the left, as in DROID-SLAM
 (Teed and Deng, NeurIPS 2021); formulas after Sola et al., "A micro Lie theory", 2018.
@@ -40,7 +55,7 @@ def se3_exp(twist: Tensor) -> Tensor:
 
 
 def inverse(motion: Tensor) -> Tensor:
-    """The inverse motions (..., 4, 4)."""
+    """Return the inverse motions (..., 4, 4)."""
     back = torch.zeros_like(motion)
     rotation = motion[..., :3, :3].mT
     back[..., :3, :3] = rotation
@@ -87,7 +102,10 @@ def inverse_left_jacobian(phi: Tensor) -> Tensor:
 
 
 def to_quaternion(rotation: Tensor) -> Tensor:
-    """Unit quaternions (..., 4) as x, y, z, w of rotation matrices (..., 3, 3); w >= 0 or nearly.
+    """
+    Return the unit quaternions (..., 4) as x, y, z, w of rotation matrices (..., 3, 3).
+
+    W >= 0 or nearly.
 
     Of Shepperd's four formulas the one with the largest pivot is taken.
     """
@@ -121,5 +139,5 @@ def from_quaternion(poses: Tensor) -> Tensor:
 
 
 def with_quaternion(motion: Tensor) -> Tensor:
-    """The inverse of `from_quaternion`: poses (..., 7) of motions (..., 4, 4)."""
+    """Return the inverse of `from_quaternion`: poses (..., 7) of motions (..., 4, 4)."""
     return torch.cat([motion[..., :3, 3], to_quaternion(motion[..., :3, :3])], -1)

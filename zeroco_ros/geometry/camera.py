@@ -1,4 +1,19 @@
-"""Cameras from plain CameraInfo values: scale, binning, region of interest, rectification.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Cameras from plain CameraInfo values: scale, binning, region of interest, rectification.
 
 The models are those of sensor_msgs/CameraInfo (REP 104) with OpenCV's formulas: `plumb_bob` and
 `rational_polynomial` (Brown), `equidistant` (Kannala and Brandt, cv2.fisheye). Integer pixel
@@ -11,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast, Literal
 
 import cv2
 import numpy as np
@@ -39,7 +54,8 @@ ALIASES |= {"radial-tangential": "plumb_bob", "fisheye": "equidistant", "equi": 
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """One camera and the size of its images. Cameras with the same values are equal.
+    """
+    One camera and the size of its images. Cameras with the same values are equal.
 
     width, height: pixels. K: (3, 3) float64, pixels, no skew. model: the distortion model; D: its
     coefficients in OpenCV's order, () for a pinhole. projection: (3, 3) K of the rectified image
@@ -77,7 +93,8 @@ class Camera:
         roi: tuple[int, int, int, int] | None = None,
         image_rectified: bool = False,
     ) -> Camera:
-        """The camera of a sensor_msgs/CameraInfo, given as plain values; also of other sources.
+        """
+        Return camera of a sensor_msgs/CameraInfo, given as plain values; also of other sources.
 
         width, height, k (9), p (12), r (9): full resolution, as calibrated. binning: (x, y), 0
         means 1. roi: (x_offset, y_offset, width, height) in full resolution, zeros mean all. The
@@ -106,21 +123,23 @@ class Camera:
         return self.model == "equidistant" or any(self.D)
 
     def resized(self, width: int, height: int) -> Camera:
-        """The same camera with its images resized to width x height (x and y on their own)."""
+        """Return same camera with its images resized to width x height (x and y on their own)."""
         if (width, height) == (self.width, self.height):
             return self
         scale = np.array([width / self.width, height / self.height])
         return self._changed(width, height, scale, np.zeros(2))
 
     def fits(self, width: int, height: int) -> bool:
-        """Whether width x height has this camera's aspect (2 %): else it is a crop, not a resize.
+        """
+        Whether width x height has this camera's aspect (2 %): else it is a crop, not a resize.
 
         A cropped image needs the camera's region of interest, which only the driver knows.
         """
         return abs(width * self.height / (height * self.width) - 1) <= 0.02
 
     def rectified(self) -> Camera:
-        """The pinhole camera of `rectify`'s images, of the same size and orientation.
+        """
+        Return the pinhole camera of `rectify`'s images, of the same size and orientation.
 
         K is the calibration's own projection where it names one; otherwise the whole image shows
         the scene (no empty corners), as wide as that allows, with the pixels' aspect kept.
@@ -131,7 +150,8 @@ class Camera:
         return Camera(self.width, self.height, K)
 
     def rectify(self, image: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The image (H, W[, C]) as the rectified camera sees it; empty places are 0.
+        """
+        Return the image (H, W[, C]) as the rectified camera sees it; empty places are 0.
 
         The image itself, not a copy, where there is nothing to do. Raises ImageError for an image
         that does not have the camera's size: use the camera `resized` to it.
@@ -149,7 +169,8 @@ class Camera:
         return lens.filled(self)
 
     def undistort_points(self, points: npt.ArrayLike) -> Array:
-        """Pixels (..., 2) of the image as the camera gives it to rays (..., 2) x/z, y/z.
+        """
+        Pixels (..., 2) of the image as the camera gives it to rays (..., 2) x/z, y/z.
 
         NaN where the model cannot be inverted.
         """
@@ -210,7 +231,8 @@ class Camera:
 
 
 def load_camera(path: str | Path, *, size: tuple[int, int] | None = None) -> Camera:
-    """The camera of a calibration file: see `camera_files` for the formats.
+    """
+    Return the camera of a calibration file: see `camera_files` for the formats.
 
     size: (width, height) of the images; needed where the file does not say it (KITTI, plain
         numbers), and if it does, the camera is resized to it.

@@ -1,4 +1,19 @@
-"""Calibration files to plain CameraInfo values.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Calibration files to plain CameraInfo values.
 
 Read are:
 - YAML of ROS's camera_calibration (camera_info_manager): image_width, camera_matrix, ...;
@@ -10,8 +25,8 @@ Read are:
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
+import re
 from typing import Any
 
 import yaml
@@ -27,7 +42,8 @@ LARGEST = 1 << 20
 
 
 def read_camera_file(path: Path) -> dict[str, Any]:
-    """Keyword arguments of Camera.from_info but the size, and `size` (width, height) or None.
+    """
+    Keyword arguments of Camera.from_info but the size, and `size` (width, height) or None.
 
     Raises ConfigError for a file that is missing, unreadable or of no known format.
     """

@@ -1,4 +1,19 @@
-"""The pose between two images from dense correspondences, and an honest word on what it is worth.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The pose between two images from dense correspondences, and an honest word on what it is worth.
 
 Candidates (`epipolar_candidates`) are refined on all correspondences (`epipolar_refinement`); the
 best one is then held against simpler explanations: nothing moved (static), the camera only turned
@@ -14,23 +29,23 @@ import numpy.typing as npt
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.geometry.epipolar_candidates import (
-    SAMPLED,
-    Pose,
     essential_poses,
     homography_poses,
     in_front,
+    Pose,
     rotation_poses,
     rotation_start,
+    SAMPLED,
 )
 from zeroco_ros.geometry.epipolar_refinement import (
+    epipolar_errors,
     Matches,
     PoseFit,
-    RotationFit,
-    epipolar_errors,
     refine_pose,
     refine_rotation,
     robust_cost,
     rotation_errors,
+    RotationFit,
     weighted_median,
 )
 from zeroco_ros.geometry.epipolar_result import EpipolarOptions, RelativePose
@@ -59,7 +74,8 @@ def relative_pose(
     guess: npt.ArrayLike | None = None,
     options: EpipolarOptions | None = None,
 ) -> RelativePose:
-    """The pose between two images from correspondences points0 (N, 2) to points1 (N, 2), pixels.
+    """
+    Return pose between two images from correspondences points0 (N, 2) to points1 (N, 2), pixels.
 
     K0, K1: (3, 3), no distortion. weights: (N,), relative inverse variances of the matches; 0 or
     not finite: not used (give such pixels of a dense flow all the same: how many there are tells
@@ -141,7 +157,7 @@ def _pose(
 def _best(
     few: Matches, matches: Matches, turn: Array, guess: Array | None
 ) -> tuple[PoseFit, Pose | None, bool]:
-    """The best refined pose, a different one that is as good, and whether a plane explains all."""
+    """Return the best refined pose, another one as good, and whether a plane explains all."""
     starts = essential_poses(few) + rotation_poses(turn, few)
     if guess is not None and np.linalg.norm(guess[:3, 3]) > 0:
         starts.append((guess[:3, :3], guess[:3, 3] / np.linalg.norm(guess[:3, 3])))
@@ -180,7 +196,7 @@ def _agreeing(fit: PoseFit, matches: Matches, sigma: float) -> BoolArray:
 
 
 def _facing(fit: PoseFit, matches: Matches) -> PoseFit:
-    """The same fit with the side of t that puts most points in front of both cameras."""
+    """Return the same fit with the side of t that puts most points in front of both cameras."""
     agree = _agreeing(fit, matches, fit.sigma)
     sides = [in_front(fit.R, side * fit.t, matches)[agree].sum() for side in (1.0, -1.0)]
     if sides[0] >= sides[1]:
@@ -200,7 +216,8 @@ def _differ(first: PoseFit, second: PoseFit) -> bool:
 
 
 def _covariance(fit: PoseFit, repeated: float) -> Array:
-    """(6, 6) of (t, rotation vector) from the information (5, 5) of (rotation vector, basis).
+    """
+    (6, 6) of (t, rotation vector) from the information (5, 5) of (rotation vector, basis).
 
     repeated: how many of the matches of the fit count as one.
     """
@@ -247,7 +264,10 @@ def _part(matches: Matches, count: int, draw: np.random.Generator) -> Matches:
 
 
 def _cells(points: Array, along: int) -> npt.NDArray[np.intp]:
-    """Number (N,) of the square in which each point lies; one number for all that are not finite.
+    """
+    Return the number (N,) of the square in which each point lies.
+
+    One number for all that are not finite.
 
     along: squares along the longer side of the area that the points cover.
     """

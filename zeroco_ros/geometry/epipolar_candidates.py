@@ -1,4 +1,19 @@
-"""Where the search for the pose between two images starts: several poses, so that one is near.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Where the search for the pose between two images starts: several poses, so that one is near.
 
 - The essential matrix of OpenCV's USAC with MAGSAC++ scores (Barath et al., CVPR 2020).
 - The best rotation, with the translation that then explains the rest: good for short baselines.
@@ -41,7 +56,8 @@ def essential_poses(matches: Matches) -> list[Pose]:
 
 
 def rotation_poses(R: Array, matches: Matches) -> list[Pose]:
-    """The pose with rotation R and the translation that explains the rest, from (N,) residuals.
+    """
+    Return pose with rotation R and the translation that explains the rest, from (N,) residuals.
 
     Every match asks t to be orthogonal to (R x0) cross x1: the smallest eigenvector, reweighted.
     """
@@ -59,7 +75,8 @@ def rotation_poses(R: Array, matches: Matches) -> list[Pose]:
 
 
 def homography_poses(matches: Matches) -> tuple[list[Pose], float]:
-    """(poses, share): those of the dominant homography that put its points in front.
+    """
+    (poses, share): those of the dominant homography that put its points in front.
 
     share: of the matches within three THRESHOLDs of it.
     """
@@ -86,7 +103,7 @@ def homography_poses(matches: Matches) -> tuple[list[Pose], float]:
 
 
 def rotation_start(matches: Matches) -> Array:
-    """A rotation (3, 3) near the one that explains most: Kabsch on unit rays, reweighted."""
+    """Give a rotation (3, 3) near the one that explains most: Kabsch on unit rays, reweighted."""
     first = matches.rays / np.linalg.norm(matches.rays, axis=1, keepdims=True)
     second = _source_rays(matches)
     second /= np.linalg.norm(second, axis=1, keepdims=True)

@@ -1,4 +1,19 @@
-"""Robust least squares on the pose between two images, over all their correspondences at once.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Robust least squares on the pose between two images, over all their correspondences at once.
 
 The error of a correspondence is the distance, in pixels, of the match from the epipolar line of
 its target pixel: the reprojection error with the best depth when, as in dense flow, the pixel
@@ -27,7 +42,10 @@ _GENERATORS = skew(np.eye(3))
 
 @dataclass(frozen=True)
 class Matches:
-    """rays (N, 3): K0^-1 (p0, 1) of the target pixels. points (N, 2): matches in image 1, pixels.
+    """
+    Matches as the refinement takes them.
+
+    rays (N, 3): K0^-1 (p0, 1) of the target pixels. points (N, 2): matches in image 1, pixels.
     K: (3, 3) of image 1. weights (N,): relative inverse variances, above 0.
     """
 
@@ -42,7 +60,10 @@ class Matches:
 
 @dataclass(frozen=True)
 class PoseFit:
-    """R (3, 3), unit t (3,) of T_1_from_0; sigma: robust scale of the errors at weight 1, pixels;
+    """
+    A pose fit.
+
+    R (3, 3), unit t (3,) of T_1_from_0; sigma: robust scale of the errors at weight 1, pixels;
     basis (3, 2): directions across t; information (5, 5): of (rotation vector, basis) at sigma.
     """
 
@@ -55,8 +76,11 @@ class PoseFit:
 
 @dataclass(frozen=True)
 class RotationFit:
-    """R (3, 3); sigma: robust scale per axis at weight 1, pixels; information (3, 3) of the
-    rotation vector at sigma.
+    """
+    A rotation fit.
+
+    R (3, 3); sigma: robust scale per axis at weight 1, pixels; information (3, 3) of the rotation
+    vector at sigma.
     """
 
     R: Array
@@ -65,7 +89,7 @@ class RotationFit:
 
 
 def weighted_median(values: Array, weights: Array) -> float:
-    """The value at half of the weight; NaN without values."""
+    """Return the value at half of the weight; NaN without values."""
     if not len(values):
         return float("nan")
     order = np.argsort(values)
@@ -74,7 +98,7 @@ def weighted_median(values: Array, weights: Array) -> float:
 
 
 def robust_sigma(errors: Array) -> float:
-    """Standard deviation of the good part of signed errors (N,): repeated, trimmed MAD."""
+    """Return standard deviation of the good part of signed errors (N,): repeated, trimmed MAD."""
     size = np.abs(errors)
     sigma = 1.4826 * float(np.median(size))
     for _ in range(3):
@@ -99,7 +123,7 @@ def rotation_errors(R: Array, matches: Matches) -> Array:
 
 
 def refine_pose(R: Array, t: Array, matches: Matches, iterations: int = 15) -> PoseFit:
-    """The robust least-squares pose near (R, t)."""
+    """Return the robust least-squares pose near (R, t)."""
     t = t / np.linalg.norm(t)
     damping = 1e-4
     root = np.sqrt(matches.weights)
@@ -167,7 +191,7 @@ def robust_cost(errors: Array, weights: Array, sigma: float) -> float:
 
 
 def refine_rotation(R: Array, matches: Matches, iterations: int = 20) -> RotationFit:
-    """The robust least-squares rotation near R, without any translation."""
+    """Return the robust least-squares rotation near R, without any translation."""
     hessian, sigma = np.eye(3), SIGMA_FLOOR
     root = np.sqrt(matches.weights)[:, None]
     back = matches.K[:2, :2]

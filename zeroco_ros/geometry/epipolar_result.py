@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What is asked of, and answered about, the pose between two images."""
 
 from __future__ import annotations
@@ -15,7 +29,8 @@ Kind = Literal["general", "rotation", "static", "degenerate"]
 
 @dataclass(frozen=True)
 class EpipolarOptions:
-    """When to believe what; distances in pixels.
+    """
+    When to believe what; distances in pixels.
 
     static_px: three quarters of the pixels moved less: nothing moved.
     parallax_px: the least median parallax, above the noise, that shows a translation.
@@ -50,7 +65,8 @@ class EpipolarOptions:
 
 @dataclass(frozen=True)
 class RelativePose:
-    """The pose T_1_from_0 between two images: X1 = R X0 + s t with an unknown length s > 0.
+    """
+    The pose T_1_from_0 between two images: X1 = R X0 + s t with an unknown length s > 0.
 
     kind: "general": R and t hold. "rotation": R holds, the translation is too short to be seen.
         "static": neither is seen. "degenerate": nothing is known (too few matches, no agreement).

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth images to points, and points to PLY files that every viewer opens."""
 
 from __future__ import annotations
@@ -16,7 +30,8 @@ FloatArray = npt.NDArray[np.float32]
 def unproject(
     depth: npt.ArrayLike, K: npt.ArrayLike, c2w: npt.ArrayLike | None = None
 ) -> FloatArray:
-    """Points (H, W, 3) float32 of a depth image (H, W), z along the optical axis, in its unit.
+    """
+    Points (H, W, 3) float32 of a depth image (H, W), z along the optical axis, in its unit.
 
     K: (3, 3) without distortion. c2w: (4, 4), the camera's pose: the points are in its world then;
     without it in the camera's frame (x right, y down, z forward). NaN where the depth is not
@@ -42,7 +57,8 @@ def unproject(
 def write_ply(
     target: str | Path | IO[bytes], points: npt.ArrayLike, colors: npt.ArrayLike | None = None
 ) -> int:
-    """Write points (..., 3) with colors (..., 3) uint8 RGB as binary little-endian PLY.
+    """
+    Write points (..., 3) with colors (..., 3) uint8 RGB as binary little-endian PLY.
 
     target: a path, or a file open for writing bytes. Points that are not finite are left out.
     Returns how many were written. Raises ConfigError for shapes or colors that do not fit, and for

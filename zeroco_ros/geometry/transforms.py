@@ -1,4 +1,19 @@
-"""Rigid transforms: SE(3), quaternions, interpolation in time.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Rigid transforms: SE(3), quaternions, interpolation in time.
 
 A transform is a homogeneous matrix (..., 4, 4) float64; `T_a_from_b` takes points of b into a. A
 pose `c2w` is T_world_from_camera. A twist is (..., 6): translation part first, then the rotation
@@ -24,7 +39,7 @@ SMALL_ANGLE = 1e-4
 
 
 def skew(vector: npt.ArrayLike) -> Array:
-    """The matrices (..., 3, 3) whose product with x is vector (..., 3) cross x."""
+    """Return the matrices (..., 3, 3) whose product with x is vector (..., 3) cross x."""
     v = np.asarray(vector, dtype=np.float64)
     out = np.zeros((*v.shape[:-1], 3, 3))
     out[..., 0, 1], out[..., 0, 2], out[..., 1, 2] = -v[..., 2], v[..., 1], -v[..., 0]
@@ -55,7 +70,7 @@ def se3_exp(twist: npt.ArrayLike) -> Array:
 
 
 def se3_log(matrix: npt.ArrayLike) -> Array:
-    """Transforms (..., 4, 4) to twists (..., 6): se3_exp of it is the transform again."""
+    """Map transforms (..., 4, 4) to twists (..., 6): se3_exp of it is the transform again."""
     T = np.asarray(matrix, dtype=np.float64)
     phi = so3_log(T[..., :3, :3])
     tau = np.linalg.solve(_left_jacobian(phi), T[..., :3, 3:])[..., 0]
@@ -63,7 +78,7 @@ def se3_log(matrix: npt.ArrayLike) -> Array:
 
 
 def transform(rotation: npt.ArrayLike, translation: npt.ArrayLike) -> Array:
-    """Transforms (..., 4, 4) of rotations (..., 3, 3) and translations (..., 3)."""
+    """Return the transforms (..., 4, 4) of rotations (..., 3, 3) and translations (..., 3)."""
     R = np.asarray(rotation, dtype=np.float64)
     t = np.asarray(translation, dtype=np.float64)
     shape = np.broadcast_shapes(R.shape[:-2], t.shape[:-1])
@@ -97,7 +112,8 @@ def adjoint(matrix: npt.ArrayLike) -> Array:
 
 
 def quaternion_to_matrix(quaternion: npt.ArrayLike) -> Array:
-    """Quaternions (..., 4) as x y z w to rotation matrices (..., 3, 3); any positive norm.
+    """
+    Quaternions (..., 4) as x y z w to rotation matrices (..., 3, 3); any positive norm.
 
     Raises ConfigError for a quaternion that is zero or not finite.
     """
@@ -120,7 +136,7 @@ def matrix_to_quaternion(rotation: npt.ArrayLike) -> Array:
 
 
 def pose_to_matrix(position: npt.ArrayLike, quaternion: npt.ArrayLike) -> Array:
-    """Transforms (..., 4, 4) of positions (..., 3) and quaternions (..., 4), x y z w."""
+    """Return transforms (..., 4, 4) of positions (..., 3) and quaternions (..., 4), x y z w."""
     return transform(quaternion_to_matrix(quaternion), position)
 
 
@@ -130,7 +146,8 @@ def rotation_angle(rotation: npt.ArrayLike) -> Array:
 
 
 def interpolate(stamps: npt.ArrayLike, poses: npt.ArrayLike, t: npt.ArrayLike) -> Array:
-    """Poses (..., 4, 4) at the times t (...) between stamped poses: slerp and a straight line.
+    """
+    Poses (..., 4, 4) at the times t (...) between stamped poses: slerp and a straight line.
 
     stamps: (N,) strictly increasing, one unit with t (nanoseconds as integers keep every digit).
     poses: (N, 4, 4). Raises ConfigError where t lies outside of the stamps, or the stamps do not

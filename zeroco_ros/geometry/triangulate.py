@@ -1,4 +1,19 @@
-"""Dense triangulation: the inverse depth of every pixel, with its variance, from posed views.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Dense triangulation: the inverse depth of every pixel, with its variance, from posed views.
 
 A reference pixel p with inverse depth d (1/z) is seen in a view at the projection of
 
@@ -39,7 +54,8 @@ NEAREST = 1e-3
 
 
 class View(NamedTuple):
-    """One posed view of the reference image; a plain tuple in this order will do as well.
+    """
+    One posed view of the reference image; a plain tuple in this order will do as well.
 
     flow: (..., 2), pixels: reference pixel p is seen in the view at p + flow. Not finite: unknown.
     sigma_px: (...) or one number: standard deviation per axis of the match, pixels of the view;
@@ -56,7 +72,8 @@ class View(NamedTuple):
 
 @dataclass(frozen=True)
 class InverseDepth:
-    """Triangulated inverse depth per pixel, in 1 / the unit of the poses' translations.
+    """
+    Triangulated inverse depth per pixel, in 1 / the unit of the poses' translations.
 
     value: (...) float32. Not clamped: far away it scatters around 0 with the stated sigma, and a
         value below 0 means "farther than can be measured". NaN where no view says anything.
@@ -80,7 +97,8 @@ def triangulate(
     *,
     pose_sigma_px: float | Sequence[float] = 0.0,
 ) -> InverseDepth:
-    """Inverse depth, its sigma, the agreeing views and the residual for every reference pixel.
+    """
+    Inverse depth, its sigma, the agreeing views and the residual for every reference pixel.
 
     K: (3, 3) of the reference camera. pixels: (..., 2) x y of the reference pixels, or None for
         every pixel of the flows (H, W, 2). views: at least one `View`; flows of one shape.
@@ -131,7 +149,7 @@ def _grid(shape: tuple[int, ...]) -> FloatArray:
 
 
 def _projections(K: npt.ArrayLike, views: Sequence[View]) -> tuple[FloatArray, FloatArray]:
-    """A (V, 3, 3) and b (V, 3): a point p, d projects to A (p, 1) + d b."""
+    """Return a (V, 3, 3) and b (V, 3): a point p, d projects to A (p, 1) + d b."""
     reference = np.asarray(K, dtype=np.float64)
     poses = [np.asarray(view.T_view_from_ref, dtype=np.float64) for view in views]
     cameras = [np.asarray(view.K_view, dtype=np.float64) for view in views]
@@ -207,7 +225,8 @@ class _Scene:
     information: FloatArray
 
     def linear(self, d: FloatArray) -> tuple[FloatArray, ...]:
-        """Derivatives of the projection by d, residuals (pixels), whitened squared residuals.
+        """
+        Return derivatives of the projection by d, residuals (pixels), whitened squared residuals.
 
         Points behind or on the view's image plane are projected from just before it: far away.
         """
@@ -220,7 +239,7 @@ class _Scene:
         return ju, jv, eu, ev, squared
 
     def start(self) -> FloatArray:
-        """The candidate (C,) with the lowest truncated cost over all views."""
+        """Return the candidate (C,) with the lowest truncated cost over all views."""
         gu, gv = self.b[0] - self.u * self.b[2], self.b[1] - self.v * self.b[2]
         cu = self.u * self.a[2] - self.a[0]
         cv = self.v * self.a[2] - self.a[1]

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Many depth maps fused into one cloud of colored points, thinned to one point per voxel."""
 
 from __future__ import annotations
@@ -19,7 +33,8 @@ _PENDING = 2_000_000  # voxels that wait to be merged, at most
 
 
 class VoxelCloud:
-    """A cloud that grows by depth maps; every voxel keeps the weighted mean of what fell into it.
+    """
+    A cloud that grows by depth maps; every voxel keeps the weighted mean of what fell into it.
 
     voxel: edge length in the unit of the poses. Points more than 2^20 voxels from the origin on
     an axis are left out. Memory: about 40 bytes per voxel that something was seen in.
@@ -44,7 +59,8 @@ class VoxelCloud:
         *,
         max_relative_sigma: float,
     ) -> int:
-        """Add the sure pixels of one view; how many there were.
+        """
+        Add the sure pixels of one view; how many there were.
 
         depth, sigma: (H, W), one unit with c2w (4, 4), NaN unknown; image: (H, W, 3) uint8 RGB;
         K: (3, 3) pixels. Sure is sigma <= max_relative_sigma * depth away from edges of depth.

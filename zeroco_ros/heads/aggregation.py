@@ -1,4 +1,19 @@
-"""ZeroCo-flow: the cost volume aggregated by a transformer, finer along the target, read out.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+ZeroCo-flow: the cost volume aggregated by a transformer, finer along the target, read out.
 
 An et al., ZeroCo (CVPR 2025), whose code for this part was never released:
 C' = T_c(C_att, D_t<-s) + T_c(C_att_swap, D_s<-t)^T, with the transformer cost aggregation T_c in
@@ -13,12 +28,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
-from zeroco_ros.croco.layers import Mlp, attend
+from zeroco_ros.croco.layers import attend, Mlp
 from zeroco_ros.croco.positions import Grid
-from zeroco_ros.croco.rope import RotaryTable, rotary_table, rotate
+from zeroco_ros.croco.rope import rotary_table, RotaryTable, rotate
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.config import HeadConfig
 from zeroco_ros.matching.argmax import match_volume, token_positions
@@ -30,7 +45,8 @@ SPAN = 8.0  # logits are divided by this where the network sees them
 
 @dataclass(frozen=True)
 class AggregationConfig(HeadConfig):
-    """Sizes of the head.
+    """
+    Sizes of the head.
 
     tokens: width of the backbone's decoder features. beta: temperature of the backbone's volume,
     whose logits are volume / beta. dim, heads, blocks, mlp_ratio: of the aggregation; dim / heads
@@ -64,7 +80,8 @@ class AggregationConfig(HeadConfig):
 
 @dataclass(frozen=True)
 class Direction:
-    """One direction of a pair, as the backbone gives it.
+    """
+    One direction of a pair, as the backbone gives it.
 
     volume: (B, Nt, Ns) mean logits, before the temperature; features: (B, Nt, C) of the target's
     tokens after the decoder; grid_target, grid_source: rows and columns of tokens.
@@ -78,9 +95,12 @@ class Direction:
 
 @dataclass(frozen=True)
 class AggregatedFlow:
-    """volume: C' (B, Nt, Ns), the backbone's units; logits: (B, 16 Nt, Ns) over the source, on
-    the finer target; flow: (B, 2, 4 h, 4 w) in source tokens; mass: (B, 1, 4 h, 4 w) in [0, 1],
-    the probability near the match.
+    """
+    An aggregated flow.
+
+    volume: C' (B, Nt, Ns), the backbone's units; logits: (B, 16 Nt, Ns) over the source, on the
+    finer target; flow: (B, 2, 4 h, 4 w) in source tokens; mass: (B, 1, 4 h, 4 w) in [0, 1], the
+    probability near the match.
     """
 
     volume: Tensor
@@ -101,7 +121,7 @@ class AxisAttention(nn.Module):
         self.guide = nn.Linear(guide, 2 * dim) if guide else None
 
     def forward(self, x: Tensor, rotary: RotaryTable, guide: Tensor | None = None) -> Tensor:
-        """x (B, K, N, dim), attention along N; guide (B, N, channels). Returns x's shape."""
+        """Attend along N of x (B, K, N, dim); guide (B, N, channels). Returns x's shape."""
         q, k, v = self.qkv(self.norm(x)).chunk(3, -1)
         if self.guide is not None and guide is not None:
             guide_q, guide_k = self.guide(guide).unsqueeze(1).chunk(2, -1)
@@ -123,7 +143,8 @@ class AggregationBlock(nn.Module):
         self.mlp = Mlp(config.dim, config.mlp_ratio)
 
     def forward(self, x: Tensor, tables: tuple[RotaryTable, RotaryTable], guide: Tensor) -> Tensor:
-        """x (B, Nt, M, dim), M blocks of source cells -> the same shape.
+        """
+        Map x (B, Nt, M, dim), M blocks of source cells, to the same shape.
 
         tables: of the target's cells and of the source's blocks; guide: (B, Nt, channels).
         """
@@ -163,7 +184,11 @@ class CostAggregation(nn.Module):
         return volume + self.config.beta * change
 
     def mix(self, direction: Direction) -> Tensor:
-        """What the attention makes of the volume: (B, Nt, M, dim), M blocks of source cells."""
+        """
+        Return what the attention makes of the volume.
+
+        (B, Nt, M, dim), M blocks of source cells.
+        """
         volume = direction.volume
         batch, cells, _ = volume.shape
         coarse = self._coarse(direction)
@@ -193,7 +218,8 @@ class CostAggregation(nn.Module):
 
 
 class TargetUpsampling(nn.Module):
-    """Probabilities over the source for target cells four times finer, by shallow convolutions.
+    """
+    Probabilities over the source for target cells four times finer, by shallow convolutions.
 
     Untrained it interpolates the probabilities bilinearly, which interpolates their mean position,
     and so the flow.
@@ -250,7 +276,8 @@ class AggregationHead(nn.Module):
     def forward(
         self, forward: Direction, backward: Direction, *, readout: str = "soft", window: int = 5
     ) -> tuple[AggregatedFlow, AggregatedFlow]:
-        """Flow target to source and source to target.
+        """
+        Flow target to source and source to target.
 
         readout: "soft", the mean over the whole source, which training uses, or "window", the mean
         over `window` x `window` source tokens around the peak.
@@ -277,7 +304,11 @@ class AggregationHead(nn.Module):
 
 
 def exact(like: Tensor) -> torch.autocast:
-    """A context without autocast: half precision would round positions to a pixel and more."""
+    """
+    Return a context without autocast.
+
+    Half precision would round positions to a pixel and more.
+    """
     return torch.autocast(like.device.type, enabled=False)
 
 

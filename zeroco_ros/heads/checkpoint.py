@@ -1,18 +1,32 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Weights files of heads: safetensors, with the head's kind and configuration in the metadata."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+import json
+import os
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open, SafetensorError
 from safetensors.torch import save
-from torch import Tensor, nn
+import torch
+from torch import nn, Tensor
 
 from zeroco_ros.errors import ConfigError, WeightsError
 from zeroco_ros.heads.aggregation import AggregationConfig, AggregationHead
@@ -32,7 +46,8 @@ KINDS: dict[str, tuple[type[Any], type[nn.Module]]] = {
 
 @dataclass(frozen=True)
 class LoadedHead:
-    """A head in evaluation mode, float32, on the CPU.
+    """
+    A head in evaluation mode, float32, on the CPU.
 
     kind: a key of `KINDS`; metadata: the other JSON values of its file, such as the sha256 of the
     backbone that it was trained on.
@@ -44,7 +59,7 @@ class LoadedHead:
 
 
 def build_head(kind: str, values: Mapping[str, Any]) -> nn.Module:
-    """An untrained head from its kind and its configuration's values; raises ConfigError."""
+    """Give an untrained head from its kind and its configuration's values; raises ConfigError."""
     if kind not in KINDS:
         raise ConfigError(f"head {kind!r}: one of {', '.join(KINDS)}")
     config, head = KINDS[kind]
@@ -54,7 +69,8 @@ def build_head(kind: str, values: Mapping[str, Any]) -> nn.Module:
 def save_head(
     path: str | Path, head: nn.Module, metadata: Mapping[str, Any] | None = None
 ) -> None:
-    """Write a head, whole or not at all.
+    """
+    Write a head, whole or not at all.
 
     metadata: JSON values by name. Raises ConfigError for metadata that JSON cannot hold or for a
     module that is no head, WeightsError where the file cannot be written.
@@ -84,7 +100,8 @@ def save_head(
 
 
 def load_head(path: str | Path) -> LoadedHead:
-    """Read a file that `save_head` wrote; nothing in it is executed.
+    """
+    Read a file that `save_head` wrote; nothing in it is executed.
 
     Raises WeightsError for a missing, damaged or foreign file and for tensors that do not make up
     the head that the file describes.

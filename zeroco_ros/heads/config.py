@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the configurations of heads share: plain values in and out, and the checks of sizes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints, TypeVar
 
 from zeroco_ros.errors import ConfigError
 
@@ -17,13 +31,13 @@ class HeadConfig:
     """Base of a head's sizes as data: enough to build it, and saved with its weights."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
+        """Return the fields as plain JSON values."""
         plain: dict[str, Any] = _plain(asdict(self))
         return plain
 
     @classmethod
     def from_dict(cls: type[Config], values: Mapping[str, Any]) -> Config:
-        """The inverse of `to_dict`; raises ConfigError for unknown names and wrong values."""
+        """Return inverse of `to_dict`; raises ConfigError for unknown names and wrong values."""
         hints = get_type_hints(cls)
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:

@@ -1,4 +1,19 @@
-"""Correlation of two feature maps, looked up around a current estimate (the RAFT family).
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Correlation of two feature maps, looked up around a current estimate (the RAFT family).
 
 The target is the image whose pixels get a match, the source the one that is searched; RAFT calls
 them image 1 and image 2. A position is (x, y) in cells of the source's full-resolution features,
@@ -36,7 +51,8 @@ def all_pairs(target: Tensor, source: Tensor) -> Tensor:
 
 
 class CorrelationPyramid:
-    """All-pairs correlation, average-pooled over the source's dimensions only (RAFT, ECCV 2020).
+    """
+    All-pairs correlation, average-pooled over the source's dimensions only (RAFT, ECCV 2020).
 
     target: (B, C, H, W), source: (B, C, h, w). Level i has source sides h // 2^i and w // 2^i, at
     least 1 (RAFT's code fails there). Memory: B * H * W * h * w values and a third more.
@@ -61,7 +77,8 @@ class CorrelationPyramid:
 
 
 class StereoPyramid:
-    """The same along the row only (RAFT-Stereo, 3DV 2021): a volume of H x W x w.
+    """
+    The same along the row only (RAFT-Stereo, 3DV 2021): a volume of H x W x w.
 
     target: (B, C, H, W), source: (B, C, H, w), rectified.
     """
@@ -87,7 +104,8 @@ class StereoPyramid:
 
 
 class LocalCorrelation:
-    """`CorrelationPyramid`'s numbers without the volume, for grids too large for all pairs.
+    """
+    `CorrelationPyramid`'s numbers without the volume, for grids too large for all pairs.
 
     Pooling the volume over the source equals pooling the source's features, and interpolating it
     equals interpolating dot products at the (2 r + 2)^2 whole cells around the position, which all
@@ -142,7 +160,8 @@ def _offsets(radius: int, like: Tensor) -> Tensor:
 
 
 def _sample(maps: Tensor, at: Tensor) -> Tensor:
-    """Bilinear values of maps (N, 1, h, w) at at (N, I, J, 2), zeros outside: (N, 1, I, J).
+    """
+    Bilinear values of maps (N, 1, h, w) at at (N, I, J, 2), zeros outside: (N, 1, I, J).
 
     The numbers of grid_sample with align_corners=True. Normalizing with the side instead of the
     side minus 1, and saying align_corners=False, is the same map and defined for a side of 1.

@@ -1,4 +1,19 @@
-"""From the backbone's descriptors of a pair to flow in pixels, by one of the heads on its volume.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+From the backbone's descriptors of a pair to flow in pixels, by one of the heads on its volume.
 
 Both images are of one size, multiples of 16, as the backbone sees them; flow is in their pixels.
 """
@@ -14,11 +29,11 @@ from zeroco_ros.croco.descriptors import MatchDescriptors, PairDescriptors
 from zeroco_ros.croco.positions import Grid
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.aggregation import (
-    FACTOR,
     AggregatedFlow,
     AggregationHead,
     Direction,
     exact,
+    FACTOR,
 )
 from zeroco_ros.heads.super_resolution import SuperResolutionHead, to_pixels
 from zeroco_ros.heads.upsampling import bilinear_upflow
@@ -32,7 +47,10 @@ SURE = 1e-4  # certainties are cut off at these odds
 
 @dataclass(frozen=True)
 class DenseFlow:
-    """flow: (B, 2, H, W) pixels, where each target pixel is in the source, relative to itself;
+    """
+    A dense flow.
+
+    flow: (B, 2, H, W) pixels, where each target pixel is in the source, relative to itself;
     certainty: (B, 1, H, W), the logit of the probability near the match.
     """
 
@@ -48,7 +66,8 @@ def dense_flow(
     beta: float,
     readout: str = "window",
 ) -> tuple[DenseFlow, DenseFlow]:
-    """Flow target to source and source to target.
+    """
+    Flow target to source and source to target.
 
     pair: with features (`CroCo.decode_pair(..., features=True)`); images: target and source
     (B, 3, H, W), normalized; beta: temperature of the backbone's volume; readout: "window" or
@@ -99,7 +118,8 @@ def as_direction(
     valid_target: Grid | None = None,
     valid_source: Grid | None = None,
 ) -> Direction:
-    """The mean volume and the last decoder features of one direction.
+    """
+    Return the mean volume and the last decoder features of one direction.
 
     valid_target, valid_source: the top-left tokens that are not padding; default: all.
     """

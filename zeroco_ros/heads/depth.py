@@ -1,4 +1,19 @@
-"""ZeroCo-depth: inverse depth of the target image up to a scale, from two views.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+ZeroCo-depth: inverse depth of the target image up to a scale, from two views.
 
 An et al., ZeroCo (CVPR 2025), whose code for this part was never released: depth = DPT(T_d(C_att,
 D_t<-s)). T_d is the transformer cost aggregation of `heads.aggregation`; its tokens meet image
@@ -9,11 +24,11 @@ paper's inputs the head sees where the flow leads and what it means for the rays
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 from zeroco_ros.croco.layers import EncoderBlock
@@ -32,7 +47,8 @@ SIGMAS = (math.log(0.01), math.log(3.0))  # range of the log of sigma
 
 @dataclass(frozen=True)
 class DepthHeadConfig(HeadConfig):
-    """Sizes of the head.
+    """
+    Sizes of the head.
 
     tokens: width of the backbone's decoder features; beta: temperature of its volume; dim: of the
     cost aggregation; guide: channels of the projected features in it; stem: channels at 1/2 of
@@ -71,7 +87,7 @@ class DepthHeadConfig(HeadConfig):
         self.aggregation()
 
     def aggregation(self) -> AggregationConfig:
-        """The sizes of T_d."""
+        """Return the sizes of T_d."""
         return AggregationConfig(
             tokens=self.tokens, beta=self.beta, dim=self.dim, heads=1, halvings=3, guide=self.guide
         )
@@ -79,8 +95,11 @@ class DepthHeadConfig(HeadConfig):
 
 @dataclass(frozen=True)
 class DepthMap:
-    """log_inverse: (B, H, W) float32, log of inverse depth up to a constant per image; log_sigma:
-    (B, H, W) float32, log of its standard deviation, which is the relative one of depth.
+    """
+    A depth map.
+
+    log_inverse: (B, H, W) float32, log of inverse depth up to a constant per image; log_sigma: (B,
+    H, W) float32, log of its standard deviation, which is the relative one of depth.
     """
 
     log_inverse: Tensor
@@ -151,7 +170,8 @@ class DepthHead(nn.Module):
         return functional.relu(self.norm4(self.down4(x)))
 
     def forward(self, direction: Direction, seen: Tensor, geometry: Tensor) -> DepthMap:
-        """Depth of the target's pixels.
+        """
+        Depth of the target's pixels.
 
         direction: the target's side of the pair; seen: `encode` of the target; geometry: (B, 12,
         H / 4, W / 4) of `geometry_channels`. Raises ConfigError for the features of another

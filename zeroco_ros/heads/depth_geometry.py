@@ -1,4 +1,19 @@
-"""What a match and the intrinsics say about depth: channels for the depth head.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What a match and the intrinsics say about depth: channels for the depth head.
 
 A relative pose is never given: it is estimated from the flow itself. Channels that need it are
 zero where there is none, so that the head can also do without.
@@ -28,7 +43,8 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RelativeMotion:
-    """Camera motions of a batch: point x of the target's camera frame is R x + t in the source's.
+    """
+    Camera motions of a batch: point x of the target's camera frame is R x + t in the source's.
 
     rotation: (B, 3, 3); direction: (B, 3), unit length; known: (B,) float32, 1 or 0.
     """
@@ -45,7 +61,7 @@ def cell_centers(grid: tuple[int, int], stride: int = CELL) -> Tensor:
 
 
 def rays(points: Tensor, K: Tensor) -> Tensor:
-    """Pixels (B, 2, h, w) or (2, h, w) to rays (B, 3, h, w) of depth 1; K: (B, 3, 3)."""
+    """Return rays of depth 1, (B, 3, h, w), for pixels (B, 2, h, w) or (2, h, w); K: (B, 3, 3)."""
     points = points.expand(len(K), *points.shape[-3:])
     ones = torch.ones_like(points[:, :1])
     homogeneous = torch.cat([points, ones], 1)
@@ -56,7 +72,8 @@ def rays(points: Tensor, K: Tensor) -> Tensor:
 def geometry_channels(
     flow: Tensor, certainty: Tensor, K_target: Tensor, K_source: Tensor, motion: RelativeMotion
 ) -> Tensor:
-    """Channels (B, 12, h, w) float32 on the grid of 4-pixel cells.
+    """
+    Channels (B, 12, h, w) float32 on the grid of 4-pixel cells.
 
     flow: (B, 2, h, w) pixels at the cells' centers, target to source; certainty: (B, 1, h, w)
     logits; K_target, K_source: (B, 3, 3) in the same pixels; motion: estimated, or not known.
@@ -111,7 +128,8 @@ def _relative(inverse: Tensor, good: Tensor) -> Tensor:
 def estimate_motion(
     flow: FloatArray, certainty: FloatArray, K_target: Matrix, K_source: Matrix
 ) -> tuple[Matrix, Matrix] | None:
-    """Rotation (3, 3) and unit translation (3,) from a flow, or None where it does not show one.
+    """
+    Rotation (3, 3) and unit translation (3,) from a flow, or None where it does not show one.
 
     flow: (h, w, 2) pixels on the grid of 4-pixel cells; certainty: (h, w) logits, of which the
     positive ones count. Essential matrix by MAGSAC++ (Barath et al., CVPR 2020, in OpenCV), then

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A small convolutional pyramid: what sub-patch matching compares, at 1/4 and 1/8 resolution."""
 
 from __future__ import annotations
@@ -5,13 +19,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 
 @dataclass(frozen=True)
 class Level:
-    """One resolution of an image's features, channels last.
+    """
+    One resolution of an image's features, channels last.
 
     match: (B, h, w, C) float32, compared between images; context: (B, h, w, K), describes the
     image's own pixels.
@@ -46,7 +61,8 @@ class Residual(nn.Module):
 
 
 class FeaturePyramid(nn.Module):
-    """Features of an image at 1/4 and 1/8 of its resolution.
+    """
+    Features of an image at 1/4 and 1/8 of its resolution.
 
     widths: channels at 1/2, 1/4 and 1/8; match: channels that are compared; context: channels of
     the image's own description.
@@ -68,7 +84,8 @@ class FeaturePyramid(nn.Module):
         self.out8 = nn.Conv2d(eighth, match + context, 1)
 
     def forward(self, images: Tensor) -> tuple[Level, Level]:
-        """(B, 3, H, W), H and W multiples of 8 -> the levels 1/4 and 1/8.
+        """
+        (B, 3, H, W), H and W multiples of 8 -> the levels 1/4 and 1/8.
 
         Each image is first brought to zero mean and unit deviation, so that a changed exposure
         changes little.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Correlation of each target feature with a window of source features around the current flow."""
 
 from __future__ import annotations
@@ -10,7 +24,8 @@ from torch.nn import functional
 
 
 def warp_features(source: Tensor, flow: Tensor) -> Tensor:
-    """Source features (B, Hs, Ws, C) at the target's positions plus flow (B, H, W, 2), in cells.
+    """
+    Source features (B, Hs, Ws, C) at the target's positions plus flow (B, H, W, 2), in cells.
 
     Bilinear, zero outside; returns (B, H, W, C).
     """
@@ -38,14 +53,16 @@ def window_offsets(radius: int, device: torch.device | None = None) -> Tensor:
 
 
 def local_correlation(target: Tensor, warped: Tensor, radius: int) -> Tensor:
-    """Dot products with the (2r + 1)^2 neighbors of each warped source feature, over sqrt(C).
+    """
+    Dot products with the (2r + 1)^2 neighbors of each warped source feature, over sqrt(C).
 
     target, warped: (B, H, W, C) float32. Returns (B, H, W, (2r + 1)^2), row by row; outside the
     image features are zero. The window follows the flow of its center, as in PWC-Net (Sun et al.,
     CVPR 2018), which needs no all-pairs volume.
     """
     if torch.is_grad_enabled() and (target.requires_grad or warped.requires_grad):
-        result: Tensor = _LocalCorrelation.apply(target, warped, radius)  # type: ignore[no-untyped-call]
+        apply = _LocalCorrelation.apply
+        result: Tensor = apply(target, warped, radius)  # type: ignore[no-untyped-call]
         return result
     return _correlate(target, warped, radius)
 
@@ -67,7 +84,7 @@ def _correlate(target: Tensor, warped: Tensor, radius: int) -> Tensor:
 
 
 def _correlate_rows(query: Tensor, padded: Tensor, radius: int) -> Tensor:
-    """The same, a row of the window at a time, by a gather and a matrix product."""
+    """Return the same, a row of the window at a time, by a gather and a matrix product."""
     rows, columns = query.shape[1:3]
     side = 2 * radius + 1
     window = (torch.arange(columns)[:, None] + torch.arange(side)).reshape(-1)

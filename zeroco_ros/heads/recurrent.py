@@ -1,4 +1,19 @@
-"""From the attention's coarse match to dense flow: recurrent updates at 1/8 and 1/4 resolution.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+From the attention's coarse match to dense flow: recurrent updates at 1/8 and 1/4 resolution.
 
 Each update compares features in a small window around the current flow (Teed and Deng, RAFT, ECCV
 2020), takes the window's own soft-argmax through a learned gate, and adds a learned correction; a
@@ -12,7 +27,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 from zeroco_ros.errors import ConfigError
@@ -25,9 +40,12 @@ BOUND = 12.0
 
 @dataclass(frozen=True)
 class RecurrentConfig:
-    """widths: feature channels at 1/2, 1/4, 1/8; match: compared channels; context: channels of
-    the image's own description; hidden: channels of the state; iterations and radius: updates and
-    half window at (1/8, 1/4) resolution.
+    """
+    A recurrent config.
+
+    widths: feature channels at 1/2, 1/4, 1/8; match: compared channels; context: channels of the
+    image's own description; hidden: channels of the state; iterations and radius: updates and half
+    window at (1/8, 1/4) resolution.
     """
 
     widths: tuple[int, int, int] = (32, 48, 80)
@@ -55,9 +73,11 @@ class RecurrentConfig:
 
 @dataclass(frozen=True)
 class Update:
-    """What one iteration knows. flow: (B, h, w, 2) float32 in cells of its level; logits: the
-    window's correlations as logits (B, h, w, (2r + 1)^2); center: the flow they are around;
-    stride: pixels per cell.
+    """
+    What one iteration knows.
+
+    flow: (B, h, w, 2) float32 in cells of its level; logits: the window's correlations as logits
+    (B, h, w, (2r + 1)^2); center: the flow they are around; stride: pixels per cell.
     """
 
     flow: Tensor
@@ -68,8 +88,11 @@ class Update:
 
 @dataclass(frozen=True)
 class HeadFlow:
-    """flow: (B, H, W, 2) float32 pixels; certainty: (B, H, W) float32, logit of being right;
-    updates: the course, in training only.
+    """
+    A head flow.
+
+    flow: (B, H, W, 2) float32 pixels; certainty: (B, H, W) float32, logit of being right; updates:
+    the course, in training only.
     """
 
     flow: Tensor
@@ -78,7 +101,8 @@ class HeadFlow:
 
 
 class ConvNextBlock(nn.Module):
-    """Depth-wise convolution and a per-pixel MLP around a shortcut (Liu et al., CVPR 2022).
+    """
+    Depth-wise convolution and a per-pixel MLP around a shortcut (Liu et al., CVPR 2022).
 
     Two 3x3 kernels stand for the paper's 7x7, whose gradient costs 15 times theirs on a CPU.
     """
@@ -119,7 +143,7 @@ class UpdateBlock(nn.Module):
     def forward(
         self, state: Tensor, flow: Tensor, sure: Tensor, target: Level, source: Level, stride: int
     ) -> tuple[Tensor, Update]:
-        """The next state (B, h, w, hidden) and flow."""
+        """Return the next state (B, h, w, hidden) and flow."""
         flow = flow.detach()
         warped = warp_features(source.match, flow)
         logits = local_correlation(target.match, warped, self.radius) * self.log_scale.exp()
@@ -163,7 +187,8 @@ class RecurrentHead(nn.Module):
         coarse: Tensor,
         mass: Tensor,
     ) -> HeadFlow:
-        """Dense flow from target to source.
+        """
+        Dense flow from target to source.
 
         target, source: from `encode`; coarse: (B, 2, h, w) pixels of the encoded images on any
         grid over the target, mass: (B, 1, h, w) in [0, 1], the coarse match's confidence.
@@ -191,7 +216,8 @@ class RecurrentHead(nn.Module):
 
 
 def convex_upsample(flow: Tensor, mask: Tensor) -> Tensor:
-    """Four times finer flow: each new vector a convex combination of the 3x3 coarse ones (RAFT).
+    """
+    Four times finer flow: each new vector a convex combination of the 3x3 coarse ones (RAFT).
 
     flow: (B, h, w, 2) pixels; mask: (B, h, w, 9 * 16) logits, cut off at +-BOUND. Returns
     (B, 4 h, 4 w, 2). `upsampling.convex_upsample` has RAFT's own layout and border.

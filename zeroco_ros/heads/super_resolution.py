@@ -1,4 +1,19 @@
-"""Super-resolution of matching flow by attention in windows of two sizes (ACTR).
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Super-resolution of matching flow by attention in windows of two sizes (ACTR).
 
 Sun et al., Correspondence Transformers with Asymmetric Feature Learning and Matching Flow
 Super-Resolution (CVPR 2023). The coarse flow is repeated four times finer, features are joined to
@@ -7,12 +22,12 @@ it, and two rounds of attention within windows of 8 and of 4 cells predict what 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+import re
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 from zeroco_ros.errors import ConfigError
@@ -27,7 +42,8 @@ FLOW_UNIT = 16  # fine cells: the head sees flow of the size of its other channe
 
 @dataclass(frozen=True)
 class RefinementConfig(HeadConfig):
-    """Sizes of the dual-window refinement; the defaults are the released ones.
+    """
+    Sizes of the dual-window refinement; the defaults are the released ones.
 
     dim: channels, 2 of which are the flow. windows: sides in cells, one branch each. rounds: how
     often the branches run. reduction: of the channel gate. hidden: of the last convolutions.
@@ -114,7 +130,8 @@ def repeat_flow(flow: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SuperResolutionConfig(HeadConfig):
-    """The head: refinement, and what it sees beside the flow.
+    """
+    The head: refinement, and what it sees beside the flow.
 
     tokens: width of the backbone's decoder features. image: channels of 1/4-resolution features
     of the two images, compared in a window of `radius` cells around the interpolated coarse flow;
@@ -175,7 +192,8 @@ class SuperResolutionHead(nn.Module):
         nn.init.zeros_(self.refine.conv2.bias)
 
     def encode(self, images: Tensor) -> Tensor | None:
-        """Everything that depends on one image only: (B, 3, H, W), normalized, multiples of 4.
+        """
+        Everything that depends on one image only: (B, 3, H, W), normalized, multiples of 4.
 
         None where the configuration has no `image`.
         """
@@ -191,7 +209,8 @@ class SuperResolutionHead(nn.Module):
         target: Tensor | None = None,
         source: Tensor | None = None,
     ) -> Tensor:
-        """Flow (B, 2, 4 h, 4 w) in fine cells, four times smaller than the coarse ones.
+        """
+        Flow (B, 2, 4 h, 4 w) in fine cells, four times smaller than the coarse ones.
 
         flows: (B, 2, h, w) in coarse cells, or several, such as one per decoder layer, whose
         refined flows are averaged (ACTR's multi-path). tokens: decoder features (B, h * w, tokens)
@@ -247,7 +266,8 @@ _LAST = {"refine2.0.": "conv1.", "refine2.2.": "conv2."}
 
 
 def from_released(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors of the released refinement by our names, for `DualWindowRefinement`.
+    """
+    Tensors of the released refinement by our names, for `DualWindowRefinement`.
 
     `refine_swin_decoder_W_R` (or, shortened, `dWR`) is the branch of window 4 (W = 1) or 8 (W = 2)
     in round R, counted from 1. 1x1 convolutions become linear layers; index buffers are derived

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Flow from a coarse to a fine grid: convex combination of neighbors (RAFT), and bilinear."""
 
 from __future__ import annotations
@@ -14,7 +28,8 @@ NEIGHBORS = 9  # the 3x3 cells that a fine pixel is a combination of
 def convex_upsample(
     field: Tensor, mask: Tensor, factor: int, *, scale_values: bool = True
 ) -> Tensor:
-    """Upsample by a learned convex combination of each cell's 3x3 neighbors.
+    """
+    Upsample by a learned convex combination of each cell's 3x3 neighbors.
 
     RAFT (Teed and Deng, ECCV 2020). field: (N, C, H, W), flow in cells or any other map.
     mask: (N, 9 * factor^2, H, W), logits; channel n * factor^2 + r * factor + c weighs neighbor n
@@ -40,7 +55,8 @@ def convex_upsample(
 
 
 def bilinear_upflow(flow: Tensor, factor: int, *, align_corners: bool = True) -> Tensor:
-    """Flow (N, 2, H, W) in cells, bilinear to (N, 2, factor * H, factor * W) in fine cells.
+    """
+    Flow (N, 2, H, W) in cells, bilinear to (N, 2, factor * H, factor * W) in fine cells.
 
     align_corners: True is what RAFT does (its `upflow8`): the corner cells' centers stay in the
     corners, which shifts the rest by up to half a cell; False puts every center where it is.
@@ -52,7 +68,8 @@ def bilinear_upflow(flow: Tensor, factor: int, *, align_corners: bool = True) ->
 
 
 def bilinear_mask(factor: int, device: torch.device | None = None) -> Tensor:
-    """Logits (1, 9 * factor^2, 1, 1) whose convex combination is bilinear interpolation.
+    """
+    Logits (1, 9 * factor^2, 1, 1) whose convex combination is bilinear interpolation.
 
     Added to the predicted mask, they let an untrained head start as plain interpolation
     (align_corners=False); exactly so away from the border, where zero padding pulls to zero.

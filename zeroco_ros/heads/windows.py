@@ -1,16 +1,31 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Attention within windows of a map of any size (Liu et al., Swin Transformer, ICCV 2021)."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 from zeroco_ros.croco.layers import Mlp
 
 
 class WindowBlock(nn.Module):
-    """A pre-norm transformer block whose attention stays within window x window cells.
+    """
+    A pre-norm transformer block whose attention stays within window x window cells.
 
     Windows do not shift. A learned bias per head and relative position is added to the logits.
     Maps whose sides are no multiples of the window are padded; padding takes no part.
@@ -80,7 +95,7 @@ def split_windows(x: Tensor, window: int) -> Tensor:
 
 
 def join_windows(cells: Tensor, window: int, shape: torch.Size) -> Tensor:
-    """The inverse of `split_windows`, to `shape` (B, H, W, C)."""
+    """Return the inverse of `split_windows`, to `shape` (B, H, W, C)."""
     batch, height, width, channels = shape
     grid = cells.reshape(batch, height // window, width // window, window, window, channels)
     return grid.transpose(2, 3).reshape(shape)

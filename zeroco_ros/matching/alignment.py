@@ -1,4 +1,19 @@
-"""Poses of the source image: turned and squeezed copies, and the way back from their pixels.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Poses of the source image: turned and squeezed copies, and the way back from their pixels.
 
 A transformer that saw mostly upright pairs matches a turned image once it is turned back. Trying
 the source in several poses and keeping the one that agrees best is the test-time pose alignment of
@@ -32,8 +47,11 @@ class Pose:
 
 @dataclass(frozen=True)
 class PosedImage:
-    """image: (h, w, 3) uint8, the whole source in its pose, black around it; matrix: (2, 3), from
-    the source's pixels to those of `image`.
+    """
+    A posed image.
+
+    image: (h, w, 3) uint8, the whole source in its pose, black around it; matrix: (2, 3), from the
+    source's pixels to those of `image`.
     """
 
     image: ByteArray

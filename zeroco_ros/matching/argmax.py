@@ -1,4 +1,19 @@
-"""Read-outs: from a cost volume to the position of each target token's match.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Read-outs: from a cost volume to the position of each target token's match.
 
 Positions are in source tokens, x to the right and y down, 0 at the center of the first token. The
 cost volume is (B, Nt, Ns) with the Ns source tokens in row-major order of `grid` = (h, w).
@@ -14,7 +29,8 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Match:
-    """Where each target token's match is.
+    """
+    Where each target token's match is.
 
     position: (B, Nt, 2) float32, (x, y) in source tokens.
     mass: (B, Nt) float32 in [0, 1], the share of the softmax over all source tokens that lies in
@@ -47,7 +63,8 @@ def soft_argmax(volume: Tensor, grid: tuple[int, int], beta: float) -> Tensor:
 def window_soft_argmax(
     volume: Tensor, grid: tuple[int, int], beta: float, window: int = 3
 ) -> Tensor:
-    """Mean position under a softmax restricted to a window x window square around the peak.
+    """
+    Mean position under a softmax restricted to a window x window square around the peak.
 
     The window is cut off at the border of the grid. `window` is odd. GeoAware-SC (CVPR 2024)
     introduced it; here values outside the window are masked, they take no part.
@@ -58,7 +75,8 @@ def window_soft_argmax(
 def leaking_window_soft_argmax(
     volume: Tensor, grid: tuple[int, int], beta: float = 0.02, window: int = 15
 ) -> Tensor:
-    """The released GeoAware-SC form: values outside the window become 0 and stay in the softmax.
+    """
+    Return released GeoAware-SC form: values outside the window become 0 and stay in the softmax.
 
     They leak into the mean, and win where all correlations are negative. For parity only.
     """

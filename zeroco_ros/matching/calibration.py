@@ -1,4 +1,19 @@
-"""Confidence as a probability: the head's certainty and the way back, weighed.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Confidence as a probability: the head's certainty and the way back, weighed.
 
 Logistic regression, a wider form of Platt's scaling (Platt, 1999), fitted on procedural pairs that
 no weight was trained on, never on evaluation data.
@@ -25,7 +40,8 @@ FAR = 50.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """confidence = sigmoid(bias + certainty * head's logit - cycle * log(1 + e) [- lost]).
+    """
+    confidence = sigmoid(bias + certainty * head's logit - cycle * log(1 + e) [- lost]).
 
     e: the forward-backward error over `RIGHT_WITHIN` of the longer side, at most FAR; lost: taken
     off where the match lies outside the source.
@@ -38,7 +54,8 @@ class Calibration:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> Calibration:
-        """What a head's file says under "calibration"; the defaults where it says nothing.
+        """
+        Return what a head's file says under "calibration"; the defaults where it says nothing.
 
         Raises WeightsError for values that are not finite numbers.
         """
@@ -57,7 +74,8 @@ class Calibration:
         return asdict(self)
 
     def confidence(self, certainty: FloatArray, error: FloatArray) -> FloatArray:
-        """Probability (H, W) in [0, 1] that a vector is right within `RIGHT_WITHIN`.
+        """
+        Probability (H, W) in [0, 1] that a vector is right within `RIGHT_WITHIN`.
 
         certainty: (H, W) the head's logit; error: (H, W) forward-backward error in pixels, inf
         where the match lies outside the source.
@@ -70,7 +88,11 @@ class Calibration:
 def features(
     certainty: FloatArray, error: FloatArray
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """What the regression weighs, (H, W) each: logit, log(1 + e), 1 where the match is lost."""
+    """
+    Return what the regression weighs, (H, W) each.
+
+    logit, log(1 + e), 1 where the match is lost.
+    """
     unit = RIGHT_WITHIN * max(error.shape[:2])
     lost = ~np.isfinite(error)
     relative = np.where(lost, 0, np.minimum(error, FAR * unit)) / unit

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """How far a match can be trusted: forward-backward consistency, texture, uniqueness."""
 
 from __future__ import annotations
@@ -20,7 +34,8 @@ CYCLE_HALF = 0.6
 
 
 def forward_backward_error(forward: FloatArray, backward: FloatArray) -> FloatArray:
-    """Distance between each pixel and the match of its match: (H, W) float32.
+    """
+    Distance between each pixel and the match of its match: (H, W) float32.
 
     forward: (H, W, 2) from target to source; backward: (h, w, 2) from source to target, both in
     units of their own grid's cells. inf where the match lies outside the source.
@@ -44,7 +59,8 @@ def sample(field: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
 
 
 def texture(gray: npt.NDArray[np.uint8], grid: tuple[int, int]) -> FloatArray:
-    """How much there is to match around each token, in [0, 1]: (h, w) float32.
+    """
+    How much there is to match around each token, in [0, 1]: (h, w) float32.
 
     gray: (16 h, 16 w) uint8, the image as the network sees it. 0 for constant, black and saturated
     areas. The patch and its neighbors count, because the network sees context.
@@ -63,7 +79,8 @@ def texture(gray: npt.NDArray[np.uint8], grid: tuple[int, int]) -> FloatArray:
 def token_confidence(
     mass: FloatArray, error: FloatArray, target_texture: FloatArray, source_texture: FloatArray
 ) -> FloatArray:
-    """Confidence (h, w) in [0, 1] of the coarse match of each target token.
+    """
+    Confidence (h, w) in [0, 1] of the coarse match of each target token.
 
     mass: share of the probability in the window around the peak, in [0, 1]; error:
     forward-backward error in tokens; target_texture and source_texture: at the token and at its
@@ -78,7 +95,8 @@ def token_confidence(
 def occlusion(
     flow: FloatArray, error: FloatArray, confidence: FloatArray, least: float = 3.0
 ) -> BoolArray:
-    """Pixels (H, W) whose match does not lead back, or of which nothing is known.
+    """
+    Pixels (H, W) whose match does not lead back, or of which nothing is known.
 
     flow: (H, W, 2) and error: (H, W) in pixels. The tolerance grows with the motion, as in
     Sundaram et al. (ECCV 2010), from `least` pixels on: the accuracy of the coarser direction.

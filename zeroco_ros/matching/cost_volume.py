@@ -1,4 +1,19 @@
-"""Cost volumes: how well every target token agrees with every source token.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Cost volumes: how well every target token agrees with every source token.
 
 ZeroCo (CVPR 2025) averages the pre-softmax cross-attention logits over heads and layers. Since the
 head mean of q.k is one product of the full projections, the whole volume is one matrix product of
@@ -20,7 +35,8 @@ def attention_volume(
     *,
     register_fix: bool = False,
 ) -> Tensor:
-    """Mean over layers of queries @ keys^T.
+    """
+    Mean over layers of queries @ keys^T.
 
     queries: (L, B, Nt, D); keys: (L, B, Ns, D), as in croco's MatchDescriptors, scale included.
     register_fix: per layer and per item, set the map's column 0 (the top-left source token, which
@@ -64,7 +80,7 @@ class VolumeSum:
         self._total = layer if self._total is None else self._total.add_(layer)
 
     def mean(self) -> Tensor:
-        """The volume (B, Nt, Ns) float32; raises ValueError without a layer."""
+        """Return the volume (B, Nt, Ns) float32; raises ValueError without a layer."""
         if self._total is None:
             raise ValueError("no layers: queries and keys are empty")
         return self._total / self._layers
@@ -76,7 +92,8 @@ def reciprocal_volume(forward: Tensor, backward: Tensor) -> Tensor:
 
 
 def feature_volume(target: Tensor, source: Tensor, *, over_tokens: bool = False) -> Tensor:
-    """Cosine similarity of features (B, Nt, C) and (B, Ns, C): (B, Nt, Ns) float32 in [-1, 1].
+    """
+    Cosine similarity of features (B, Nt, C) and (B, Ns, C): (B, Nt, Ns) float32 in [-1, 1].
 
     over_tokens: normalize each channel over the tokens instead, as the released DUSt3R code does
     by mistake; then it is no cosine.
@@ -92,7 +109,8 @@ def l2_normalize(features: Tensor, dim: int = -1) -> Tensor:
 
 
 def select_tokens(tokens: Tensor, grid: tuple[int, int], valid: tuple[int, int]) -> Tensor:
-    """Keep the top-left `valid` (h, w) of the tokens (..., N, C): those that are not padding.
+    """
+    Keep the top-left `valid` (h, w) of the tokens (..., N, C): those that are not padding.
 
     A padded token can then neither be matched nor ask for a match, which is what masking it in the
     cost volume would do, at less work.

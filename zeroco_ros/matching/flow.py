@@ -1,4 +1,19 @@
-"""Flow on the token grid, flow in pixels, and the bookkeeping between an image and the network.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Flow on the token grid, flow in pixels, and the bookkeeping between an image and the network.
 
 All pixel coordinates put 0 at the center of the first pixel. A resize by the factor s maps x to
 (x + 0.5) s - 0.5, so nothing here shifts by half a pixel.
@@ -21,7 +36,8 @@ PATCH = 16
 
 @dataclass(frozen=True)
 class Letterbox:
-    """How an image lies in the network's input: resized to `content`, at the top left.
+    """
+    How an image lies in the network's input: resized to `content`, at the top left.
 
     image: (H, W) of the image in pixels; content: (h, w) it is resized to; model: (h, w) of the
     network's input, multiples of 16, the rest of which is padding.
@@ -63,7 +79,8 @@ def fit_letterbox(
     max_side: int = 320,
     keep_aspect: bool = True,
 ) -> Letterbox:
-    """Choose how an image (H, W) enters the network.
+    """
+    Choose how an image (H, W) enters the network.
 
     size: the network's input (h, w), or None: the longest side becomes at most `max_side` (images
         are not enlarged, except to reach two tokens a side) and both sides round to tokens.
@@ -95,7 +112,8 @@ def _whole_patches(side: int) -> int:
 
 
 def token_flow(position: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Match positions (B, h * w, 2) minus the tokens' own: flow (B, h, w, 2) in tokens.
+    """
+    Match positions (B, h * w, 2) minus the tokens' own: flow (B, h, w, 2) in tokens.
 
     grid: (h, w) of the target. Where the two images have grids of different size, the flow is the
     difference of the two positions on their own grids.
@@ -107,7 +125,8 @@ def token_flow(position: Tensor, grid: tuple[int, int]) -> Tensor:
 def upsample_flow(
     coarse: FloatArray, target: Letterbox, source: Letterbox, how: str = "direct"
 ) -> FloatArray:
-    """Flow (h, w, 2) in tokens on the target's valid grid to (H, W, 2) in image pixels.
+    """
+    Flow (h, w, 2) in tokens on the target's valid grid to (H, W, 2) in image pixels.
 
     how: "direct" is bilinear between token centers, constant beyond the outermost ones. "two_step"
     interpolates to the pixels of the network's input and from there to the image, as the released

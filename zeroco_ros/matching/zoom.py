@@ -1,4 +1,19 @@
-"""Dense zoom-in (GLU-Net / ZeroCo): a second look at magnified tiles of the warped image.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Dense zoom-in (GLU-Net / ZeroCo): a second look at magnified tiles of the warped image.
 
 A first flow F_0 both ways warps each image onto the other. For every ratio z the warped pair is
 enlarged to z x z tiles of the network's input; their flow r is stitched, and F_z = F_0(p + r) + r.
@@ -39,7 +54,8 @@ def dense_zoom(
     *,
     align_corners: bool = False,
 ) -> ZoomResult:
-    """Refine the flow of a pair by zooming in.
+    """
+    Refine the flow of a pair by zooming in.
 
     images: target (1, 3, H, W) and source (1, 3, Hs, Ws), normalized. flows: first flow target to
     source (1, 2, H, W) and source to target (1, 2, Hs, Ws), pixels. tile: (h, w) of what the
@@ -111,7 +127,8 @@ def _resize_flow(flow: Tensor, size: tuple[int, int] | torch.Size, align_corners
 
 
 def resize_flow(flow: Tensor, size: tuple[int, int], *, align_corners: bool = False) -> Tensor:
-    """Flow (B, 2, h, w) to `size` (H, W), its vectors scaled with it.
+    """
+    Flow (B, 2, h, w) to `size` (H, W), its vectors scaled with it.
 
     align_corners: corner pixels stay corner pixels, so vectors scale by (W - 1) / (w - 1).
     """

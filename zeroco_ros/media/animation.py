@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Animated pictures for pages and reports."""
 
 from __future__ import annotations
@@ -29,7 +43,8 @@ def write_animation(
     colors: int = 256,
     loop: bool = True,
 ) -> None:
-    """Write (H, W, 3) uint8 RGB frames of one size as an animated GIF, atomically.
+    """
+    Write (H, W, 3) uint8 RGB frames of one size as an animated GIF, atomically.
 
     Frames wider than `max_width` pixels are reduced. One palette of `colors` entries serves all
     frames, so nothing flickers, and no dithering is used: it would triple the size. GIF counts in
@@ -71,7 +86,7 @@ def _reduced(frame: RGB, max_width: int) -> Image.Image:
 
 
 def _shared_palette(pictures: list[Image.Image], colors: int) -> Image.Image:
-    """A palette image chosen from pixels of frames spread over the whole animation."""
+    """Return a palette image chosen from pixels of frames spread over the whole animation."""
     chosen = pictures[:: max(1, len(pictures) // 12)]
     pixels = np.concatenate([np.asarray(picture).reshape(-1, 3) for picture in chosen])
     pixels = pixels[:: max(1, len(pixels) // _PALETTE_PIXELS)]

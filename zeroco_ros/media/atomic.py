@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Writing a file completely or not at all."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+import os
 from pathlib import Path
+import tempfile
 from typing import IO
 
 from zeroco_ros.errors import ImageError
@@ -14,7 +28,8 @@ from zeroco_ros.errors import ImageError
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
-    """Open `path` for writing bytes so that it appears whole or not at all.
+    """
+    Open `path` for writing bytes so that it appears whole or not at all.
 
     The bytes go to a hidden file in the same folder, which replaces `path` when the block ends
     without an exception and is removed otherwise; a file that was there before survives a failure.
@@ -43,7 +58,8 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
 
 
 def ensure_writable(path: str | Path) -> None:
-    """Raise ImageError if `path` cannot be written, without creating anything.
+    """
+    Raise ImageError if `path` cannot be written, without creating anything.
 
     For commands that compute for a while: a wrong output folder is told before, not after.
     """
@@ -64,7 +80,7 @@ def _reason(error: OSError) -> str:
 
 
 def _umask() -> int:
-    """The process's umask; mkstemp ignores it, a written picture should not be private."""
+    """Return the process's umask; mkstemp ignores it, a written picture should not be private."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask

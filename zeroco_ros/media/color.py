@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Flow and confidence as colors."""
 
 from __future__ import annotations
@@ -23,7 +37,8 @@ UNKNOWN = 1e9  # from here on a flow component says "unknown" (Middlebury)
 
 
 def flow_to_color(flow: npt.NDArray[np.floating], max_magnitude: float | None = None) -> RGB:
-    """Color a flow field by the Middlebury color code (Baker et al., IJCV 2011).
+    """
+    Color a flow field by the Middlebury color code (Baker et al., IJCV 2011).
 
     flow: (H, W, 2) pixels, x right and y down. The hue is the direction (red: to the right,
     yellow: down, cyan: to the left, violet: up), the saturation the length:
@@ -66,7 +81,8 @@ def typical_magnitude(flow: npt.NDArray[np.floating]) -> float:
 
 
 def confidence_to_color(confidence: npt.NDArray[np.floating]) -> RGB:
-    """Color (H, W) values in [0, 1] from dark violet (0) over green to yellow (1); NaN is black.
+    """
+    Color (H, W) values in [0, 1] from dark violet (0) over green to yellow (1); NaN is black.
 
     Returns (H, W, 3) uint8 RGB, by OpenCV's viridis map.
     """

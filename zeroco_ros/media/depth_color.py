@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth and its standard deviation as colors."""
 
 from __future__ import annotations
@@ -21,7 +35,8 @@ _GRAYS = (58, 84)  # neither map has a gray
 
 @dataclass(frozen=True)
 class DepthRange:
-    """The depths at the two ends of the colors, 0 < near < far, and their unit.
+    """
+    The depths at the two ends of the colors, 0 < near < far, and their unit.
 
     metric: meters; otherwise relative units, which a picture must not call meters.
     """
@@ -32,12 +47,13 @@ class DepthRange:
 
     @property
     def unit(self) -> str:
-        """What stands behind the numbers of a scale bar."""
+        """Return what stands behind the numbers of a scale bar."""
         return "m" if self.metric else "relative"
 
 
 def depth_to_color(depth: Floats, shown: DepthRange) -> RGB:
-    """Color (H, W) depth from red (near) over green to blue (far) by OpenCV's turbo map.
+    """
+    Color (H, W) depth from red (near) over green to blue (far) by OpenCV's turbo map.
 
     Equal steps of color are equal ratios of depth. What is outside of `shown` has the color of
     its end; what is not finite or not above 0 is unknown and gets a gray checkerboard.
@@ -51,7 +67,8 @@ def depth_to_color(depth: Floats, shown: DepthRange) -> RGB:
 
 
 def sigma_to_color(depth: Floats, sigma: Floats) -> RGB:
-    """Color sigma / depth, both (H, W) of one unit, from dark (0.5 %) to bright (50 %).
+    """
+    Color sigma / depth, both (H, W) of one unit, from dark (0.5 %) to bright (50 %).
 
     On a logarithmic scale by OpenCV's inferno map; unknown as in `depth_to_color`, also where
     sigma is not finite. Returns (H, W, 3) uint8 RGB.
@@ -63,7 +80,8 @@ def sigma_to_color(depth: Floats, sigma: Floats) -> RGB:
 
 
 def typical_range(depth: Floats, metric: bool) -> DepthRange:
-    """From the 2nd to the 98th percentile of the known depths, and a factor of 1.5 at least.
+    """
+    From the 2nd to the 98th percentile of the known depths, and a factor of 1.5 at least.
 
     With nothing known 1 to 10: a picture without any color has no use for it.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth maps on disk: 16-bit PNG in millimeters, and .npy as it was computed."""
 
 from __future__ import annotations
@@ -18,7 +32,8 @@ FARTHEST = 65535 / MILLIMETERS  # meters that a 16-bit picture can hold
 
 
 def write_depth_png(path: str | Path, depth: npt.NDArray[np.floating]) -> None:
-    """Write (H, W) meters as a 16-bit gray PNG in millimeters, 0 where unknown (REP 118's 16UC1).
+    """
+    Write (H, W) meters as a 16-bit gray PNG in millimeters, 0 where unknown (REP 118's 16UC1).
 
     What is known stays known: depths below half a millimeter become 1. What is farther than
     65.535 m cannot be told in this format and becomes unknown; `write_array` keeps it.
@@ -37,7 +52,8 @@ def write_depth_png(path: str | Path, depth: npt.NDArray[np.floating]) -> None:
 
 
 def read_depth_png(path: str | Path) -> Float:
-    """Read a 16-bit gray PNG in millimeters as (H, W) float32 meters; 0 and 65535 are NaN.
+    """
+    Read a 16-bit gray PNG in millimeters as (H, W) float32 meters; 0 and 65535 are NaN.
 
     Raises ImageError for a file that is missing, damaged or of another kind.
     """
@@ -55,7 +71,8 @@ def read_depth_png(path: str | Path) -> Float:
 
 
 def write_array(path: str | Path, values: npt.NDArray[np.floating]) -> None:
-    """Write an array as float32 .npy, atomically; NaN stays NaN.
+    """
+    Write an array as float32 .npy, atomically; NaN stays NaN.
 
     Raises ImageError for another extension or an unwritable folder.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth and sigma as panels with their scale, and strips of several frames."""
 
 from __future__ import annotations
@@ -8,10 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.media.depth_color import (
+    depth_to_color,
+    DepthRange,
     SIGMA_HIGH,
     SIGMA_LOW,
-    DepthRange,
-    depth_to_color,
     sigma_to_color,
 )
 from zeroco_ros.media.images import RGB
@@ -21,7 +35,8 @@ Floats = npt.NDArray[np.floating]
 
 
 def depth_panel(depth: Floats, shown: DepthRange) -> RGB:
-    """Color (H, W) depth, with a bar from the nearest to the farthest color in a corner.
+    """
+    Color (H, W) depth, with a bar from the nearest to the farthest color in a corner.
 
     The bar ends in "m" for meters and "relative" where the scale is not known.
     """
@@ -42,7 +57,8 @@ def sigma_panel(depth: Floats, sigma: Floats) -> RGB:
 def depth_row(
     image: RGB, depth: Floats, sigma: Floats, shown: DepthRange, note: str = ""
 ) -> list[tuple[str, RGB]]:
-    """The three labeled panels of one frame: picture, depth, standard deviation.
+    """
+    Return the three labeled panels of one frame: picture, depth, standard deviation.
 
     image: (H, W, 3) uint8; note: stands behind the first label.
     """

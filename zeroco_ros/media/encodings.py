@@ -1,4 +1,19 @@
-"""Pixel encodings of sensor_msgs/Image: how they lie in memory and how they become RGB or gray.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Pixel encodings of sensor_msgs/Image: how they lie in memory and how they become RGB or gray.
 
 No ROS in here, only bytes and arrays. `decode_pixels` reads what a camera sends, as the estimator
 takes it; `decode_stored` keeps the values of depth and flow as well. 16-bit brightness loses its
@@ -7,8 +22,8 @@ low 8 bits by a fixed shift; a stretch to the range of each frame would make it 
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -81,7 +96,8 @@ def decode_pixels(
     big_endian: bool = False,
     significant_bits: int = 16,
 ) -> Array:
-    """Raw image bytes (any buffer) to (H, W, 3) uint8 RGB, or (H, W) uint8 for mono encodings.
+    """
+    Raw image bytes (any buffer) to (H, W, 3) uint8 RGB, or (H, W) uint8 for mono encodings.
 
     mono8 and rgb8 come back as a view of `data`, rows padded as they are; the rest is converted.
     significant_bits: of 16-bit encodings, 8 to 16; values above it saturate.
@@ -97,7 +113,8 @@ def decode_pixels(
 def decode_stored(
     data: Any, *, height: int, width: int, step: int, encoding: str, big_endian: bool = False
 ) -> Array:
-    """Raw image bytes (any buffer) to an array of its own, in native byte order.
+    """
+    Raw image bytes (any buffer) to an array of its own, in native byte order.
 
     (H, W, 3) uint8 RGB for color, (H, W) uint8 or uint16 for gray and depth, (H, W) or (H, W, 2)
     float32 for 32FC1 and 32FC2. Raises ImageError like `decode_pixels`, for more encodings.
@@ -145,7 +162,7 @@ def check_layout(
     encoding: str,
     table: Mapping[str, Encoding] = ENCODINGS,
 ) -> Encoding:
-    """The Encoding when sizes, step and the number of data bytes agree; ImageError otherwise."""
+    """Give Encoding when sizes, step and the number of data bytes agree; ImageError otherwise."""
     kind = table.get(encoding)
     if kind is None:
         accepted = ", ".join(table)
@@ -177,7 +194,8 @@ def to_8_bits(pixels: Array, significant_bits: int) -> Array:
 
 
 def decode_file(data: Any, format_text: str) -> Array:
-    """A JPEG or PNG file in memory to (H, W, 3) RGB or (H, W) gray, uint8 or uint16.
+    """
+    Return a JPEG or PNG file in memory to (H, W, 3) RGB or (H, W) gray, uint8 or uint16.
 
     `format_text` ("jpeg", "png", "bgr8; jpeg compressed bgr8") is only used to refuse what is not
     a picture (compressedDepth) and in messages: the data say themselves what they are.
@@ -201,7 +219,8 @@ def decode_file(data: Any, format_text: str) -> Array:
 
 
 def _is_whole(raw: Array) -> bool:
-    """True for data that begin and end like a JPEG or PNG file.
+    """
+    Return True for data that begin and end like a JPEG or PNG file.
 
     The decoder fills what a truncated JPEG lacks with gray and reports success. Zeros behind the
     end are allowed: some cameras pad.

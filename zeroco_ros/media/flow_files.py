@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Flow fields on disk: Middlebury .flo, KITTI 16-bit .png, and .npz with everything else."""
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
+import struct
 from typing import Any, Protocol
 
 import cv2
@@ -13,7 +27,7 @@ from PIL import Image
 
 from zeroco_ros.errors import ImageError
 from zeroco_ros.media.atomic import atomic_write
-from zeroco_ros.media.color import UNKNOWN, flow_to_color, known_flow
+from zeroco_ros.media.color import flow_to_color, known_flow, UNKNOWN
 from zeroco_ros.media.images import write_image
 
 Float = npt.NDArray[np.float32]
@@ -40,7 +54,8 @@ class FlowArrays(Protocol):
 
 
 def write_flow(path: str | Path, result: FlowArrays) -> None:
-    """Write a flow estimate in the format that the extension names, atomically.
+    """
+    Write a flow estimate in the format that the extension names, atomically.
 
     .flo: the flow alone; .npz: flow, confidence, occluded, coarse and forward_backward_error;
     .png: the Middlebury color picture of the flow.
@@ -84,7 +99,8 @@ def write_flo(path: str | Path, flow: npt.NDArray[np.floating]) -> None:
 
 
 def read_flo(path: str | Path) -> Float:
-    """Read a Middlebury .flo file as (H, W, 2) float32 pixels, unknown (>= 1e9) as NaN.
+    """
+    Read a Middlebury .flo file as (H, W, 2) float32 pixels, unknown (>= 1e9) as NaN.
 
     Raises ImageError for a file that is missing, truncated or of another kind.
     """
@@ -104,7 +120,8 @@ def read_flo(path: str | Path) -> Float:
 
 
 def write_kitti_flow(path: str | Path, flow: npt.NDArray[np.floating]) -> None:
-    """Write (H, W, 2) pixels as KITTI's 16-bit PNG: steps of 1/64 px, -512..512 px, and validity.
+    """
+    Write (H, W, 2) pixels as KITTI's 16-bit PNG: steps of 1/64 px, -512..512 px, and validity.
 
     What is not finite, unknown or out of that range is stored as invalid.
     """
@@ -122,7 +139,8 @@ def write_kitti_flow(path: str | Path, flow: npt.NDArray[np.floating]) -> None:
 
 
 def read_kitti_flow(path: str | Path) -> Float:
-    """Read KITTI's 16-bit flow PNG as (H, W, 2) float32 pixels, invalid pixels as NaN.
+    """
+    Read KITTI's 16-bit flow PNG as (H, W, 2) float32 pixels, invalid pixels as NaN.
 
     Raises ImageError for a file that is missing, damaged or of another kind.
     """

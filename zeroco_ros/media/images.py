@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Image files in and out, always as 8-bit RGB."""
 
 from __future__ import annotations
 
+from pathlib import Path
 import struct
 import warnings
 import zlib
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +35,8 @@ _DECODING_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zl
 
 
 def read_image(path: str | Path) -> RGB:
-    """Read an image file of any size, bit depth and color model as (H, W, 3) uint8 RGB.
+    """
+    Read an image file of any size, bit depth and color model as (H, W, 3) uint8 RGB.
 
     Gray is repeated three times; 16-bit values are divided by 257; palettes are resolved. Alpha is
     ignored, because camera drivers write anything there. An EXIF orientation is applied, as
@@ -53,7 +68,8 @@ def read_image(path: str | Path) -> RGB:
 
 
 def write_image(path: str | Path, image: RGB) -> None:
-    """Write (H, W, 3) uint8 RGB or (H, W) uint8 gray to a PNG, JPEG, BMP or PPM file, atomically.
+    """
+    Write (H, W, 3) uint8 RGB or (H, W) uint8 gray to a PNG, JPEG, BMP or PPM file, atomically.
 
     Raises ImageError for another extension, another kind of array, or an unwritable folder.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Several pictures in one: labeled panels side by side, with legends."""
 
 from __future__ import annotations
@@ -21,7 +35,8 @@ _GAP = 4  # white pixels between panels
 
 
 def side_by_side(panels: Sequence[tuple[str, RGB]], columns: int | None = None) -> RGB:
-    """Lay (label, (H, W, 3) uint8 RGB) panels out in rows of `columns` (None: one row).
+    """
+    Lay (label, (H, W, 3) uint8 RGB) panels out in rows of `columns` (None: one row).
 
     Panels are brought to the first one's height, keeping their shape; in a grid every cell is as
     wide as the widest. Each label stands on a dark bar above its panel.
@@ -70,7 +85,8 @@ def confidence_panel(confidence: npt.NDArray[np.floating]) -> RGB:
 
 
 def warped(source: RGB, flow: npt.NDArray[np.floating]) -> RGB:
-    """Pull the source image onto the target's pixels by flow (H, W, 2); black where it points out.
+    """
+    Pull the source image onto the target's pixels by flow (H, W, 2); black where it points out.
 
     source: (Hs, Ws, 3) uint8. Equal to the target where the flow is right and nothing is occluded.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The camera's calibration: kept from its CameraInfo messages, checked, fitted to the images."""
 
 from __future__ import annotations
@@ -15,7 +29,8 @@ JITTER = 1e-3  # share of the focal length by which K may move without being ano
 
 
 class CameraLatch:
-    """The last usable CameraInfo, not paired with images by stamp: a calibration rarely changes.
+    """
+    The last usable CameraInfo, not paired with images by stamp: a calibration rarely changes.
 
     image_rectified: the images are rectified, so that P counts. refusal: why the newest message is
     not usable, or empty; there is no camera then. changes: how often one camera followed another.
@@ -54,7 +69,8 @@ class CameraLatch:
         return True
 
     def camera_for(self, shape: Shape | None) -> Camera | None:
-        """The camera of images of (height, width); None where there is none that fits.
+        """
+        Return the camera of images of (height, width); None where there is none that fits.
 
         shape None: the camera as it is, for images whose size is not known yet.
         """

@@ -1,4 +1,19 @@
-"""Images of a moving camera in order, each with its calibration and its pose.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Images of a moving camera in order, each with its calibration and its pose.
 
 The calibration is latched, and a pose is interpolated at the image's stamp, which a synchronizer
 of messages cannot do.
@@ -6,17 +21,17 @@ of messages cannot do.
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+import time
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.geometry.camera import Camera
-from zeroco_ros.online.camera_latch import CameraLatch, Shape, misfit
+from zeroco_ros.online.camera_latch import CameraLatch, misfit, Shape
 from zeroco_ros.online.frames import Frame
 from zeroco_ros.online.log import Counts, Log
 from zeroco_ros.online.pose_track import PoseSource
@@ -27,7 +42,8 @@ MOST_WAITING = 32  # images; one more drops the oldest
 
 @dataclass(frozen=True)
 class DepthItem:
-    """An image for the worker. pose: (4, 4) camera-to-world in meters, or None.
+    """
+    An image for the worker. pose: (4, 4) camera-to-world in meters, or None.
 
     camera: of the image's size, as far as that is known without decompressing it. epoch: frames of
     different epochs have nothing to do with each other (a gap, a jump in time, another size).
@@ -47,7 +63,8 @@ class _Waiting:
 
 
 class DepthIntake:
-    """Image, camera_info and poses; hands each image to `submit` when it has both.
+    """
+    Image, camera_info and poses; hands each image to `submit` when it has both.
 
     An image waits `patience` seconds for them. Without a camera it is then dropped, without a pose
     it goes on. Stamps are judged by `TemporalPairer`, whose counters these are.
@@ -102,7 +119,7 @@ class DepthIntake:
         self.misfit = ""
 
     def counts(self) -> dict[str, int]:
-        """The counters of the stamps, of what was dropped while it waited, of cameras."""
+        """Return the counters of the stamps, of what was dropped while it waited, of cameras."""
         counts = self._pairer.counters.as_dict()
         return {**counts, "dropped": self._dropped, "camera_changes": self.latch.changes}
 

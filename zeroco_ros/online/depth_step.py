@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One step of depth: an image with its camera and pose to its depth."""
 
 from __future__ import annotations
@@ -28,7 +42,8 @@ class DepthFacts:
 
 
 class DepthStep:
-    """Depth of one image after another. newest: facts of the newest result, None before it.
+    """
+    Depth of one image after another. newest: facts of the newest result, None before it.
 
     Made when torch is there. Counts keyframes, restarts and without_result.
     """
@@ -85,7 +100,7 @@ class DepthStep:
 
 
 def _sane(result: DepthResult) -> bool:
-    """NaN is an answer (unknown); infinity and what lies behind the camera are none."""
+    """Accept NaN (unknown), but no infinity and nothing behind the camera."""
     for values in (result.depth, result.sigma):
         known = values[~np.isnan(values)]
         if not (np.isfinite(known).all() and (known >= 0).all()):

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One step of flow: a pair of frames to the motion as ~/flow says it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +36,12 @@ LATER = ("current", "right")
 
 @dataclass(frozen=True)
 class FlowAnswer:
-    """flow: (H, W, 2) float32 pixels, the motion from the first frame to the second (see
-    docs/ARCHITECTURE.md), on the pixels of `reference`; result: the other fields, on the same."""
+    """
+    A flow answer.
+
+    flow: (H, W, 2) float32 pixels, the motion from the first frame to the second (see
+    docs/ARCHITECTURE.md), on the pixels of `reference`; result: the other fields, on the same.
+    """
 
     flow: npt.NDArray[np.float32]
     result: FlowResult
@@ -44,7 +62,8 @@ class FlowStep:
     def __call__(
         self, pair: FramePair, reference: str, one_camera: bool = True
     ) -> FlowAnswer | None:
-        """None where an image cannot be used or the result is void; the log then knows.
+        """
+        None where an image cannot be used or the result is void; the log then knows.
 
         reference: "current", "previous", "left" or "right". one_camera: both frames must have the
         same size.

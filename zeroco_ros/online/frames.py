@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One camera message on its way to a result, and two of them as a pair."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+import time
 from typing import Any
 
 import numpy as np
@@ -17,7 +31,8 @@ NANOSECONDS = 1_000_000_000
 
 
 class Frame:
-    """A message that is decoded once and encoded once, each when first needed.
+    """
+    A message that is decoded once and encoded once, each when first needed.
 
     header: the message's, unchanged. stamp: its stamp in ns. arrival: seconds, by the monotonic
     clock where not given.
@@ -55,7 +70,7 @@ class Frame:
         return self._pixels
 
     def encoded(self, encode: Callable[[npt.NDArray[np.uint8]], Any]) -> Any:
-        """What `encode` (FlowEstimator.encode) makes of the pixels. Raises ImageError."""
+        """Return what `encode` (FlowEstimator.encode) makes of the pixels. Raises ImageError."""
         if self._encoded is None:
             try:
                 self._encoded, self._encoder = encode(self.decode()), encode

@@ -1,4 +1,19 @@
-"""sensor_msgs Image and CompressedImage to what the estimator takes, by their fields.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+sensor_msgs Image and CompressedImage to what the estimator takes, by their fields.
 
 Messages of any origin (rclpy, rosbags) are read: (H, W, 3) uint8 RGB or (H, W) uint8 gray.
 """
@@ -15,7 +30,8 @@ Array = np.ndarray[Any, Any]
 
 
 def to_array(message: Any, *, significant_bits: int = 16) -> Array:
-    """A raw or compressed image message to (H, W, 3) uint8 RGB or (H, W) uint8 gray.
+    """
+    Return a raw or compressed image message to (H, W, 3) uint8 RGB or (H, W) uint8 gray.
 
     mono8 and rgb8 come back as views of the message's data: treat them as read-only and drop them
     with the message. 16-bit values are shifted right by a fixed 8 bits, or by
@@ -43,7 +59,8 @@ def image_size(message: Any) -> tuple[int, int] | None:
 
 
 def decode_compressed(data: Any, format_text: str, *, significant_bits: int = 16) -> Array:
-    """A JPEG or PNG file in memory to (H, W, 3) uint8 RGB or (H, W) uint8 gray; 16-bit PNG too.
+    """
+    Decode a JPEG or PNG in memory to (H, W, 3) uint8 RGB or (H, W) uint8 gray; 16-bit too.
 
     Raises ImageError like `media.encodings.decode_file`.
     """

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Where the camera is, as nav_msgs/Odometry says it, and whether that may be said."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -31,8 +45,11 @@ class Place:
 
 
 def place_of(result: DepthResult, optical_world: bool) -> Place:
-    """The camera's pose in its world; optical_world: turn a world with a camera's axes to x
-    forward, z up."""
+    """
+    Return the camera's pose in its world.
+
+    optical_world: turn a world with a camera's axes to x forward, z up.
+    """
     turn = FORWARD_FROM_OPTICAL if optical_world else np.eye(4)
     pose = turn @ result.pose
     x, y, z = (float(value) for value in pose[:3, 3])
@@ -50,7 +67,8 @@ def _covariance(matrix: Array | None, turn: Array) -> list[float]:
 
 
 class PlaceKnown:
-    """Whether a result's pose is its frame's own, in the world of ~/odometry.
+    """
+    Whether a result's pose is its frame's own, in the world of ~/odometry.
 
     Not where tracking was lost or has just begun, nor where a source of poses has not yet said
     where the camera is: that world is another one, and its unit no meter. optical_world: the world

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Stamped poses of a short while, to look up the pose of an image between them."""
 
 from __future__ import annotations
@@ -17,7 +31,8 @@ MOST = 2000  # poses kept: ten seconds of odometry at 200 Hz
 
 
 class PoseBuffer:
-    """The newest poses by stamp, at most MOST. Not thread-safe.
+    """
+    The newest poses by stamp, at most MOST. Not thread-safe.
 
     A pose a little older than the newest is sorted in; one that is more than LATE_NS older means
     that the clock went back, and what came before is forgotten.
@@ -47,7 +62,8 @@ class PoseBuffer:
             del self._stamps[0], self._poses[0]
 
     def at(self, stamp: int, max_gap: float) -> Pose | None:
-        """The pose at a stamp (ns), interpolated between neighbors at most max_gap seconds apart.
+        """
+        Return pose at a stamp (ns), interpolated between neighbors at most max_gap seconds apart.
 
         None where there is none (yet): never extrapolated.
         """
@@ -66,7 +82,7 @@ class PoseBuffer:
         return np.asarray(interpolate(*share, stamp - first))
 
     def forget_after(self, stamp: int) -> None:
-        """The images' clock went back to `stamp`: poses from well after it are of the past."""
+        """Forget poses from well after `stamp`: the images' clock went back."""
         place = bisect_right(self._stamps, stamp + LATE_NS)
         del self._stamps[place:], self._poses[place:]
 

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Stamped poses as they come on a topic, and the camera's pose at an image's stamp."""
 
 from __future__ import annotations
@@ -18,7 +32,8 @@ Pose = npt.NDArray[np.float64]
 
 
 class PoseSource(Protocol):
-    """Camera-to-world poses in meters. Nothing here waits for anything.
+    """
+    Camera-to-world poses in meters. Nothing here waits for anything.
 
     topics: what is listened to for them, none: no poses are to be expected. world: the frame that
     they are in, empty where not known. problem: why poses that come cannot be used, or empty.
@@ -32,7 +47,7 @@ class PoseSource(Protocol):
         """Pose (4, 4) of the frame at a stamp (ns); None where it is not known (yet)."""
 
     def jumped_to(self, stamp: int) -> None:
-        """The images' clock went back."""
+        """Take notice that the images' clock went back."""
 
     def clear(self) -> None:
         """Forget all."""
@@ -61,7 +76,8 @@ class NoPoses:
 
 
 class PoseTrack:
-    """The poses of one topic, nav_msgs/Odometry or geometry_msgs/PoseStamped, interpolated.
+    """
+    The poses of one topic, nav_msgs/Odometry or geometry_msgs/PoseStamped, interpolated.
 
     Odometry moves its child_frame_id: unless that is the camera's frame, `mount` must say how the
     camera sits in it, as x y z qx qy qz qw, or nothing is used.

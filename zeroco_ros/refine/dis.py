@@ -1,4 +1,19 @@
-"""Sub-pixel flow at full resolution: OpenCV's DIS, started from the coarse flow.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Sub-pixel flow at full resolution: OpenCV's DIS, started from the coarse flow.
 
 DIS: Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016. At every pyramid
 level OpenCV's patches try the given flow beside what the coarser level found and keep what fits
@@ -9,9 +24,9 @@ keep per pixel what explains the neighborhood better.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass, replace
 from functools import lru_cache
+import threading
 from typing import Any
 
 import cv2
@@ -32,7 +47,10 @@ FloatArray = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class DisSettings:
-    """kind: OpenCV's preset. max_side: larger images are reduced first. both: run DIS without the
+    """
+    Settings of DIS.
+
+    kind: OpenCV's preset. max_side: larger images are reduced first. both: run DIS without the
     start too and keep the better one per pixel.
     """
 
@@ -56,7 +74,8 @@ def refine_flow(
     *,
     beside: bool = True,
 ) -> FloatArray:
-    """Refine flow (H, W, 2) of target (H, W) to source (Hs, Ws), both uint8 gray: (H, W, 2).
+    """
+    Refine flow (H, W, 2) of target (H, W) to source (Hs, Ws), both uint8 gray: (H, W, 2).
 
     preset: "fast", "default" or "accurate". beside: let DIS alone compete where the preset does; a
     start that is right to a pixel or two has no use for it. Always finite, and no vector reaches
@@ -82,7 +101,8 @@ def refine_flow(
 
 
 def dis_flow(target: ByteArray, source: ByteArray) -> FloatArray:
-    """DIS alone, medium preset at full resolution, of target (H, W) to source (Hs, Ws): (H, W, 2).
+    """
+    DIS alone, medium preset at full resolution, of target (H, W) to source (Hs, Ws): (H, W, 2).
 
     Both uint8 gray. What `refine_flow` is compared with: it starts from no motion.
     """
@@ -122,7 +142,8 @@ def _better(
 
 
 def _misfit(target: ByteArray, source: ByteArray, flow: FloatArray) -> FloatArray:
-    """Variance of the brightness difference around each pixel, (H, W); inf outside the source.
+    """
+    Variance of the brightness difference around each pixel, (H, W); inf outside the source.
 
     A variance, so that an exposure that changed between the images does not count.
     """
@@ -158,7 +179,8 @@ def _enlarge(flow: FloatArray, columns: int, rows: int) -> FloatArray:
 
 @lru_cache(maxsize=16)
 def _solver(settings: DisSettings, started: bool, thread: int) -> Any:
-    """OpenCV's object keeps its buffers from one call to the next.
+    """
+    Return OpenCV's object, which keeps its buffers from one call to the next.
 
     Calls with and without a start get objects of their own (OpenCV 5 crashes where one object
     serves both and the size changes), and so does each thread.

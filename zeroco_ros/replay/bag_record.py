@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What is kept of one bag: its record, its pictures, its timing."""
 
 from __future__ import annotations
@@ -23,7 +37,8 @@ def record_of(
     messages: int,
     span: tuple[int, float],
 ) -> BagRecord:
-    """Return the record of a bag that was played to its end; writes its worst frames' pictures.
+    """
+    Return the record of a bag that was played to its end; writes its worst frames' pictures.
 
     sha256: of the bag; span: when it begins, ns, and how long it is, s.
     """
@@ -91,7 +106,8 @@ def _pictures(job: Job, stage: Stage) -> list[WorstFrame]:
 
 
 def timing_of(job: Job, stage: Stage, seconds: float, opening: float) -> BagTiming:
-    """Return how long it took.
+    """
+    Return how long it took.
 
     opening: seconds for opening the bag and the networks; seconds: all the rest.
     """

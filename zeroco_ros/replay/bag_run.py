@@ -1,18 +1,32 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One bag through the estimators: `replay_bag` reads, estimates, writes and measures."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+import re
+import shutil
+import time
+from typing import Any, TYPE_CHECKING
 
 from zeroco_ros.bag.images import COMPRESSED
 from zeroco_ros.bag.player import on_time
-from zeroco_ros.bag.reader import NANOSECONDS, BagReader
+from zeroco_ros.bag.reader import BagReader, NANOSECONDS
 from zeroco_ros.bag.records import BagMessage
 from zeroco_ros.bag.writer import BagWriter
 from zeroco_ros.errors import BagError, ImageError
@@ -21,11 +35,11 @@ from zeroco_ros.replay.depth_task import DepthTask
 from zeroco_ros.replay.events import EventLog
 from zeroco_ros.replay.flow_task import FlowTask
 from zeroco_ros.replay.inputs import (
-    Inputs,
-    ReplayFrame,
     find_inputs,
+    Inputs,
     open_pose_source,
     pose_kind_of,
+    ReplayFrame,
     right_camera,
 )
 from zeroco_ros.replay.job import FRAMES, Job, Part, Values
@@ -64,7 +78,8 @@ class Models:
 def replay_bag(
     job: Job, models: Models, key: str, sha256: str, progress: Progress | None = None
 ) -> Part:
-    """Return the result of one bag; its output bag and pictures are written beside.
+    """
+    Return the result of one bag; its output bag and pictures are written beside.
 
     progress: called with (images done, images there are). Raises BagError, ConfigError and what
     opening the networks raises.
@@ -111,7 +126,7 @@ def _clean(job: Job) -> None:
 
 
 def _inputs(reader: BagReader, job: Job) -> tuple[Inputs, dict[str, Values]]:
-    """The topics, and the parameters: --poses alone means the pose_source that reads it."""
+    """Return the topics, and the parameters: --poses alone means the pose_source that reads it."""
     values = dict(job.values)
     depth = values.get("depth")
     kind = str(depth["pose_source"]) if depth else "none"

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The parameters of the nodes, as a replay takes them: the same YAML, the same rules."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
+import difflib
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +45,8 @@ def read_values(
     changes: Mapping[str, Value],
     warn: list[str] | None = None,
 ) -> dict[str, Value]:
-    """Return every parameter of a task's node: its defaults, then the files', then the changes.
+    """
+    Return every parameter of a task's node: its defaults, then the files', then the changes.
 
     task: "flow" or "depth". files: ROS parameter YAML, a later one counts more; in a file, the
     sections that match the node count in their order. changes: what is no parameter of this node
@@ -77,7 +92,7 @@ def parse_parameter(text: str) -> tuple[str, Value]:
 
 
 def _of_file(file: Path, node: str) -> dict[str, Any]:
-    """The parameters of the sections that are for the node, whatever its namespace is."""
+    """Return the parameters of the sections that are for the node, whatever its namespace is."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except OSError as error:

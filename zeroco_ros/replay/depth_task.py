@@ -1,19 +1,33 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth of every frame of a bag, by the node's own steps."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from zeroco_ros.online.depth_intake import DepthIntake, DepthItem
 from zeroco_ros.online.depth_step import DepthStep
-from zeroco_ros.online.odometry import PlaceKnown, place_of, within
+from zeroco_ros.online.odometry import place_of, PlaceKnown, within
 from zeroco_ros.online.pose_track import PoseSource, PoseTrack
 from zeroco_ros.replay import messages
-from zeroco_ros.replay.depth_values import DepthFrame, depth_errors, depth_values
+from zeroco_ros.replay.depth_values import depth_errors, depth_values, DepthFrame
 from zeroco_ros.replay.events import EventLog
 from zeroco_ros.replay.inputs import Inputs, ReplayFrame
 from zeroco_ros.replay.pictures import depth_picture

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Numbers of one depth image: against the truth, and against the frame before."""
 
 from __future__ import annotations
@@ -13,7 +27,7 @@ from zeroco_ros.evaluation.depth_metrics import known_truth, score_sigma
 from zeroco_ros.evaluation.metrics import sparsification
 from zeroco_ros.geometry.pointcloud import unproject
 from zeroco_ros.geometry.transforms import inverse
-from zeroco_ros.replay.flow_values import LEAST, Values, sampled
+from zeroco_ros.replay.flow_values import LEAST, sampled, Values
 from zeroco_ros.replay.pool import Pool
 
 Float = npt.NDArray[np.floating]
@@ -23,8 +37,11 @@ NEAREST_Z = 1e-6
 
 @dataclass(frozen=True)
 class DepthFrame:
-    """A depth image with its camera. depth, sigma: (H, W), NaN unknown; K: (3, 3); pose: (4, 4)
-    camera to world, None where it is not this frame's own; gray: (H, W) uint8, rectified.
+    """
+    A depth image with its camera.
+
+    depth, sigma: (H, W), NaN unknown; K: (3, 3); pose: (4, 4) camera to world, None where it is
+    not this frame's own; gray: (H, W) uint8, rectified.
 
     era: results of another era have another unit and world. metric: whether depth is in meters.
     """
@@ -60,7 +77,8 @@ def depth_values(frame: DepthFrame, before: DepthFrame | None, pool: Pool) -> Va
 
 
 def consistency(frame: DepthFrame, before: DepthFrame) -> Values:
-    """Return how well this depth, moved by the camera's own poses, agrees with the frame before.
+    """
+    Return how well this depth, moved by the camera's own poses, agrees with the frame before.
 
     depth_flicker: median of |d - d'| / d' with d the depth as it would be seen from there and d'
     the one that was found there; depth_photometric_error: mean gray difference.
@@ -94,7 +112,8 @@ def consistency(frame: DepthFrame, before: DepthFrame) -> Values:
 
 
 def depth_errors(frame: DepthFrame, truth: Float | None, pool: Pool) -> Values:
-    """Return the errors against true depth (H, W) in meters, NaN where unknown; {} without any.
+    """
+    Return the errors against true depth (H, W) in meters, NaN where unknown; {} without any.
 
     Depth that is not metric is scaled to the truth's median first, and its sigma with it.
     """

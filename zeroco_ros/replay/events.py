@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What happens to the stream while a bag is replayed: counted and kept, not logged."""
 
 from __future__ import annotations
@@ -11,7 +25,8 @@ MOST = 500  # events kept per task; the counters count them all
 
 
 class EventLog:
-    """The `online.log.Log` and `Counts` of one task of a replay.
+    """
+    The `online.log.Log` and `Counts` of one task of a replay.
 
     now: stamp (ns) of the frame that is worked on, set by the player. events: what happened, up to
     MOST. prefix: of the texts, where two tasks run.

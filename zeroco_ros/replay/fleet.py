@@ -1,28 +1,42 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A run over one bag or a fleet's: what is done already is kept, a bag that fails is not fatal."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+import time
 
 from zeroco_ros.errors import ConfigError, ZerocoError
 from zeroco_ros.replay.job import (
+    bag_hash,
     BAGS,
+    failed,
     FRAMES,
     Job,
-    Part,
-    Values,
-    bag_hash,
-    failed,
     job_key,
+    Part,
     unique_names,
+    Values,
     weights_hashes,
 )
 from zeroco_ros.replay.local import in_processes, in_this_process
 from zeroco_ros.replay.merge import Execution, merge
-from zeroco_ros.replay.record import METRICS, TIMING, ReplayRun
+from zeroco_ros.replay.record import METRICS, ReplayRun, TIMING
 from zeroco_ros.replay.typed_json import read_json
 from zeroco_ros.replay.work import Order, save_part
 
@@ -32,7 +46,8 @@ REPORT = "report.html"
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What is run, and how.
+    """
+    What is run, and how.
 
     bags, out: as given. values: the parameters of each task's node, in the order of the tasks.
     engine: "local" or "ray"; jobs: bags at once; address: of the Ray cluster, None finds it.
@@ -58,7 +73,8 @@ class RunOptions:
 
 
 def run(options: RunOptions, say: Say, progress: bool = True) -> ReplayRun:
-    """Replay all bags, merge, and save the record in `options.out`; returns it.
+    """
+    Replay all bags, merge, and save the record in `options.out`; returns it.
 
     say: called with a line per bag. With one bag, what is wrong with it is raised; with more it is
     in the record. Raises ConfigError for options that do not go together, BackendError where
@@ -117,7 +133,7 @@ def _jobs(options: RunOptions) -> list[Job]:
 def _planned(
     jobs: Sequence[Job], weights: dict[str, str], options: RunOptions, say: Say
 ) -> tuple[list[Order], dict[str, Part]]:
-    """What is to be done, and by name what is there already or cannot be read at all."""
+    """Return what is to be done, and by name what is there already or cannot be read at all."""
     orders: list[Order] = []
     parts: dict[str, Part] = {}
     for job in jobs:
@@ -140,7 +156,7 @@ def _planned(
 
 
 def _done(job: Job, key: str) -> Part | None:
-    """The part of an earlier run, if nothing that it depends on has changed and all is there."""
+    """Give part of an earlier run, if nothing that it depends on has changed and all is there."""
     try:
         part = read_json(job.part, Part)
     except ConfigError:

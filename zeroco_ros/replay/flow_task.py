@@ -1,26 +1,40 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Flow of every pair of a bag, by the node's own steps."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from zeroco_ros.online.flow_step import LATER, FlowAnswer, FlowStep
+from zeroco_ros.online.flow_step import FlowAnswer, FlowStep, LATER
 from zeroco_ros.online.frames import FramePair
 from zeroco_ros.replay import messages
 from zeroco_ros.replay.events import EventLog
-from zeroco_ros.replay.flow_values import FlowFrame, flow_errors, flow_values
+from zeroco_ros.replay.flow_values import flow_errors, flow_values, FlowFrame
 from zeroco_ros.replay.inputs import ReplayFrame
 from zeroco_ros.replay.pictures import flow_picture
 from zeroco_ros.replay.stage import Stage
 from zeroco_ros.ros.flow.counters import COUNTERS
 from zeroco_ros.ros.flow.parameters import reference_of
-from zeroco_ros.ros.synchronizer import CameraPairer, build_stand_in
+from zeroco_ros.ros.synchronizer import build_stand_in, CameraPairer
 from zeroco_ros.stream import TemporalPairer
 
 if TYPE_CHECKING:
@@ -53,7 +67,8 @@ class FlowTask:
         self._judged = values["stride"] == 1 and self._reference == "current"
 
     def take(self, frame: ReplayFrame, shape: tuple[int, ...] | None, side: int = 0) -> None:
-        """Take the next image of the (left) camera, or of the right one (side 1).
+        """
+        Take the next image of the (left) camera, or of the right one (side 1).
 
         shape: (height, width), None while compressed.
         """
@@ -65,7 +80,7 @@ class FlowTask:
             self._work(pair.previous, pair.current)
 
     def _work(self, first: ReplayFrame, second: ReplayFrame) -> None:
-        """A pair: the row is that of the later frame, or of the left one."""
+        """Compute a pair: the row is that of the later frame, or of the left one."""
         row = first.row if self._stereo else second.row
         with self._stage.clock.measure("flow", row):
             answer = self._step(FramePair(first, second), self._reference, not self._stereo)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Numbers of one flow field: against the truth, and against itself and the pictures."""
 
 from __future__ import annotations
@@ -23,7 +37,8 @@ LEAST = 1000  # pixels of truth; a pair with fewer says nothing
 
 @dataclass(frozen=True)
 class FlowFrame:
-    """A flow field with the pictures that it is between.
+    """
+    A flow field with the pictures that it is between.
 
     flow: (H, W, 2) as ~/flow says it, the motion from `first` to `second` in pixels, on the pixels
     of `second` (on_second) or of `first`. first, second: (H, W) uint8 gray.
@@ -47,7 +62,8 @@ class FlowFrame:
 
 
 def flow_values(frame: FlowFrame, before: FlowFrame | None, pool: Pool) -> Values:
-    """Return the metrics that need no truth; pixels are added to the pool's histograms.
+    """
+    Return the metrics that need no truth; pixels are added to the pool's histograms.
 
     before: the field of the pair that ended with this pair's first picture, None where there is
     none: no flicker then.
@@ -116,7 +132,8 @@ def photometric(frame: FlowFrame) -> Values:
 
 
 def flicker(frame: FlowFrame, before: FlowFrame) -> float | None:
-    """Return the median change in pixels of the flow along the motion; None where none is known.
+    """
+    Return the median change in pixels of the flow along the motion; None where none is known.
 
     A point of the middle picture has the motion of the pair before and that of this pair. On the
     second picture's grid this pair's flow leads back to the middle one, where the other field

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What of a bag is fed to the tasks: the camera, its calibration, its poses."""
 
 from __future__ import annotations
@@ -56,8 +70,11 @@ class ReplayFrame(Frame):
 
 @dataclass(frozen=True)
 class Inputs:
-    """Topics of a bag. right: the second camera; info, poses: None where there is none, or none
-    is wanted."""
+    """
+    Topics of a bag.
+
+    right: the second camera; info, poses: None where there is none, or none is wanted.
+    """
 
     camera: str
     compressed: bool
@@ -90,7 +107,8 @@ def find_inputs(
     pose_kind: str,
     poses: str | None,
 ) -> Inputs:
-    """Return the topics to read; names that are None are looked for beside the camera's.
+    """
+    Return the topics to read; names that are None are looked for beside the camera's.
 
     pose_kind: parameter pose_source of the node. Raises BagError for what is missing.
     """
@@ -105,7 +123,8 @@ def find_inputs(
 
 
 def right_camera(reader: BagReader, left: str, given: str | None) -> str:
-    """Return the topic of the second camera: as given, or by the first one's name.
+    """
+    Return the topic of the second camera: as given, or by the first one's name.
 
     Raises BagError where it is not there.
     """
@@ -152,7 +171,8 @@ class BagPoses(PoseTrack):
 
 
 class TfPoses(NoPoses):
-    """Poses of the images' frame in `world` from all tf of the bag, which is known beforehand.
+    """
+    Poses of the images' frame in `world` from all tf of the bag, which is known beforehand.
 
     Raises ConfigError where the bag's tf has no such frame.
     """
@@ -168,7 +188,9 @@ class TfPoses(NoPoses):
                 f"world_frame '{world}' is not among the tf frames of {reader.path}: {there}"
             )
 
-    def at(self, stamp: int, frame_id: str) -> npt.NDArray[np.float64] | None:  # type: ignore[override]
+    def at(  # type: ignore[override]
+        self, stamp: int, frame_id: str
+    ) -> npt.NDArray[np.float64] | None:
         """See `PoseSource`."""
         return self._tree.lookup(self.world, frame_id, stamp)
 

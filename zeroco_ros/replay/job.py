@@ -1,22 +1,36 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One bag's replay as an order that can be sent to another process, and what it comes back as."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+import hashlib
 from importlib import metadata
+import json
+import os
 from pathlib import Path
+import platform
 
 from zeroco_ros import __version__
 from zeroco_ros.bag.folder import find_files
 from zeroco_ros.errors import BagError, ZerocoError
 from zeroco_ros.replay.pool import Pool
-from zeroco_ros.replay.record import SCHEMA, BagRecord, BagTiming
+from zeroco_ros.replay.record import BagRecord, BagTiming, SCHEMA
 from zeroco_ros.replay.reference import reference_hashes
 from zeroco_ros.ros.parameter_spec import Value
 
@@ -29,7 +43,8 @@ _COMPUTING = ("numpy", "torch", "opencv-python", "scipy", "onnxruntime", "tensor
 
 @dataclass(frozen=True)
 class Job:
-    """What is done with one bag.
+    """
+    What is done with one bag.
 
     name: unique in the run. out: the run's folder. values: the parameters of each task's node, in
     the order in which tasks run. topic, info, poses, right: topics, None looks for them.
@@ -51,12 +66,12 @@ class Job:
 
     @property
     def part(self) -> Path:
-        """The file with this bag's result."""
+        """Return the file with this bag's result."""
         return self.out / PARTS / f"{self.name}.json"
 
     @property
     def bag(self) -> Path:
-        """The bag with what the nodes would have published."""
+        """Return the bag with what the nodes would have published."""
         return self.out / BAGS / self.name
 
 
@@ -91,7 +106,8 @@ def bag_hash(path: Path) -> str:
 
 
 def job_key(job: Job, sha256: str, weights: Mapping[str, str]) -> str:
-    """Return a hash of all that a bag's result depends on: nothing else makes it invalid.
+    """
+    Return a hash of all that a bag's result depends on: nothing else makes it invalid.
 
     sha256: of the bag. weights: file -> sha256 of the models.
     """
@@ -110,7 +126,8 @@ def job_key(job: Job, sha256: str, weights: Mapping[str, str]) -> str:
 
 
 def weights_hashes(values: Mapping[str, Values]) -> dict[str, str]:
-    """Return name -> sha256 of every model file that the parameters may lead to.
+    """
+    Return name -> sha256 of every model file that the parameters may lead to.
 
     Raises WeightsError for one that is not there.
     """
@@ -138,7 +155,11 @@ def versions() -> dict[str, str]:
 
 @cache
 def _code_hash() -> str:
-    """A working copy changes without its version: the first digits of the sha256 of its source."""
+    """
+    Return a working copy changes without its version.
+
+    The first digits of the sha256 of its source.
+    """
     package = Path(__file__).resolve().parents[1]
     total = hashlib.sha256()
     for file in sorted(package.rglob("*.py")):

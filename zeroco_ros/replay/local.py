@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Bags in this process, one after the other, or in processes of their own, several at once."""
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Sequence
+import multiprocessing
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -12,7 +26,7 @@ from tqdm import tqdm
 
 from zeroco_ros.replay.bag_run import Models
 from zeroco_ros.replay.job import Part
-from zeroco_ros.replay.work import Order, load_part, told, work, work_alone
+from zeroco_ros.replay.work import load_part, Order, told, work, work_alone
 
 Say = Callable[[str], None]
 
@@ -38,7 +52,8 @@ def in_this_process(orders: Sequence[Order], say: Say, progress: bool = True) ->
 def in_processes(
     orders: Sequence[Order], jobs: int, say: Say, target: Callable[[Order], object] = work
 ) -> dict[str, Part]:
-    """Return the parts by name.
+    """
+    Return the parts by name.
 
     Each bag has a process of its own: one that dies takes no other along. target: what it runs.
     """

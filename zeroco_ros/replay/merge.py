@@ -1,26 +1,40 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The parts of a run, one per bag, as one record."""
 
 from __future__ import annotations
 
-import datetime
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+import datetime
 from pathlib import Path
+import shlex
 from typing import Any
 
 import numpy as np
 
 from zeroco_ros.replay import catalog
 from zeroco_ros.replay.config import changed
-from zeroco_ros.replay.job import Job, Part, machine, versions
+from zeroco_ros.replay.job import Job, machine, Part, versions
 from zeroco_ros.replay.pool import Pool
 from zeroco_ros.replay.record import (
-    SCHEMA,
     BagTiming,
     Calibration,
     MetricsRecord,
     ReplayRun,
+    SCHEMA,
     Stage,
     TimingRecord,
     Values,
@@ -41,7 +55,8 @@ class Execution:
 def merge(
     jobs: Sequence[Job], parts: Sequence[Part], execution: Execution, files: Sequence[Path]
 ) -> ReplayRun:
-    """Return the record of a run: bags in the order of the jobs, sums over those that are ok.
+    """
+    Return the record of a run: bags in the order of the jobs, sums over those that are ok.
 
     files: the parameter files as given.
     """
@@ -116,7 +131,7 @@ def _config(job: Job) -> dict[str, dict[str, Any]]:
 
 
 def _command(jobs: Sequence[Job], files: Sequence[Path]) -> str:
-    """What gives the same numbers again, without where to write and how to execute."""
+    """Return what gives the same numbers again, without where to write and how to execute."""
     job = jobs[0]
     words = ["zeroco", "replay", *(str(one.path) for one in jobs)]
     words += ["--task", "both" if len(job.values) == 2 else next(iter(job.values))]

@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Bags on a Ray cluster that is there already; none is started here."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
+import os
 from pathlib import Path
 from typing import Any
 
 from zeroco_ros.errors import BackendError
 from zeroco_ros.replay.job import Part
-from zeroco_ros.replay.work import Order, load_part, told, work
+from zeroco_ros.replay.work import load_part, Order, told, work
 
 Say = Callable[[str], None]
 
@@ -28,7 +42,8 @@ SHARED = (
 
 
 def on_ray(orders: Sequence[Order], address: str | None, say: Say) -> dict[str, Part]:
-    """Return the parts by name.
+    """
+    Return the parts by name.
 
     address: host:port, None for RAY_ADDRESS or the cluster that this machine is part of. Every
     worker's Python must have this package; bags and output folder must be at the same paths there.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Sums over pixels and frames that can be added up: over a bag, and over a fleet's bags."""
 
 from __future__ import annotations
@@ -9,7 +23,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from zeroco_ros.evaluation.calibration import FINE, ConfidenceCounts
+from zeroco_ros.evaluation.calibration import ConfidenceCounts, FINE
 from zeroco_ros.evaluation.depth_metrics import NORMAL, QUANTILES, SigmaScore
 from zeroco_ros.evaluation.metrics import Sparsification
 from zeroco_ros.replay.record import (

@@ -1,4 +1,19 @@
-"""What a replay leaves in its folder, as dataclasses: metrics.json and timing.json.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What a replay leaves in its folder, as dataclasses: metrics.json and timing.json.
 
 | in the folder | what |
 |---|---|
@@ -31,8 +46,11 @@ Column = list[float | None]
 
 @dataclass(frozen=True)
 class Metric:
-    """What a number is. better: "lower", "higher" or None; group: "flow", "depth", "odometry",
-    "stream" or "time"; unit: "px", "%", "m", "deg", "gray levels", "ratio", "ms", "1/s" or "".
+    """
+    What a number is.
+
+    better: "lower", "higher" or None; group: "flow", "depth", "odometry", "stream" or "time";
+    unit: "px", "%", "m", "deg", "gray levels", "ratio", "ms", "1/s" or "".
     """
 
     title: str
@@ -54,7 +72,8 @@ class Event:
 
 @dataclass(frozen=True)
 class Frames:
-    """One row per frame that was taken in, in the order of the bag.
+    """
+    One row per frame that was taken in, in the order of the bag.
 
     stamp: of the image's header, ns. state: of its depth (ok, static, rotation, lost, starting),
     "ok" for flow alone, "none" where nothing came of the frame. values: a column per metric.
@@ -67,7 +86,8 @@ class Frames:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Pixels by value. edges: (n + 1); counts: (n), those outside in the outermost ones.
+    """
+    Pixels by value. edges: (n + 1); counts: (n), those outside in the outermost ones.
 
     log: whether the edges grow geometrically.
     """
@@ -79,7 +99,8 @@ class Histogram:
 
 @dataclass(frozen=True)
 class ConfidenceCalibration:
-    """Reliability of the confidence: what share of the vectors is right, by confidence.
+    """
+    Reliability of the confidence: what share of the vectors is right, by confidence.
 
     limit: what is right, in words. confidence, accuracy, share: (n,) of the bins that hold
     something. ece: expected calibration error; brier: mean squared difference to the outcome.
@@ -104,7 +125,8 @@ class SparsificationCurve:
 
 @dataclass(frozen=True)
 class SigmaCalibration:
-    """Reliability of the standard deviation of depth.
+    """
+    Reliability of the standard deviation of depth.
 
     levels: probabilities; normal: |error| / sigma that has them for exact normal errors;
     quantiles: what it really is, mean over frames. within: shares of pixels below 1, 2 and 3
@@ -146,9 +168,12 @@ class WorstFrame:
 
 @dataclass(frozen=True)
 class BagRecord:
-    """One bag. name: unique in the run; sha256: over all its files; status: "ok" or "failed", with
-    `error` in one line; start: ns, duration: s; folder: of its output, in the run's folder; topics
-    that were read, and reference: by what they are for.
+    """
+    One bag.
+
+    name: unique in the run; sha256: over all its files; status: "ok" or "failed", with `error` in
+    one line; start: ns, duration: s; folder: of its output, in the run's folder; topics that were
+    read, and reference: by what they are for.
     """
 
     name: str
@@ -174,7 +199,8 @@ class BagRecord:
 
 @dataclass(frozen=True)
 class MetricsRecord:
-    """metrics.json. summary, counters, calibration, histograms: pooled over the bags that are ok.
+    """
+    metrics.json. summary, counters, calibration, histograms: pooled over the bags that are ok.
 
     config: {"flow": {...}, "depth": {...}, "replay": {...}}. model: name, sha256, backend, device,
     precision and the like. machine: what determines the numbers. command: how to get the same.
@@ -216,7 +242,8 @@ class BagTiming:
 
 @dataclass(frozen=True)
 class TimingRecord:
-    """timing.json. created: ISO 8601, UTC. engine: "local" or "ray"; workers: how many at once.
+    """
+    timing.json. created: ISO 8601, UTC. engine: "local" or "ray"; workers: how many at once.
 
     fps: frames of all bags by the clock on the wall, everything counted (reading, metrics,
     writing, pictures); model_fps: by the time that the estimators alone took. argv: as given.
@@ -245,13 +272,17 @@ class ReplayRun:
 
     @property
     def ok(self) -> Iterator[BagRecord]:
-        """The bags that did not fail."""
+        """Return the bags that did not fail."""
         return (bag for bag in self.metrics.bags if bag.status == "ok")
 
     @classmethod
     def load(cls, folder: str | Path) -> ReplayRun:
-        """Read a run. Raises ConfigError, in one line, for a folder that holds none, or one of
-        another schema, or a damaged one. Nothing in it is executed."""
+        """
+        Read a run.
+
+        Raises ConfigError, in one line, for a folder that holds none, or one of another schema, or
+        a damaged one. Nothing in it is executed.
+        """
         folder = Path(folder)
         if not (folder / METRICS).is_file():
             raise ConfigError(f"{folder} is no run of zeroco replay: it has no {METRICS}")

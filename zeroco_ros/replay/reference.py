@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The truth that a replay is measured by: topics of the bag, or files of poses."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +30,11 @@ from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.errors import BagError, ConfigError
 from zeroco_ros.evaluation.bag_camera import CameraSource, find_camera
 from zeroco_ros.evaluation.bag_truth import (
-    TruthSource,
     find_depth,
     find_truth,
     true_depth,
     true_flow,
+    TruthSource,
 )
 from zeroco_ros.evaluation.sequences import rectified_depth
 from zeroco_ros.geometry.camera import Camera
@@ -67,7 +81,8 @@ class ByStamp:
 
 
 class Reference:
-    """The truth of one bag; a context manager. words: by what it is for, for the record.
+    """
+    The truth of one bag; a context manager. words: by what it is for, for the record.
 
     Raises BagError or ConfigError where what is named is not there.
     """
@@ -90,14 +105,14 @@ class Reference:
         return self._flow.at(stamp)
 
     def depth(self, stamp: int, camera: Camera) -> Floats | None:
-        """Return the depth (H, W) in meters on the pixels of the camera's rectified image."""
+        """Return true distances (H, W) in meters on the rectified image's pixels."""
         raw = self._depth.at(stamp)
         if raw is None or raw.shape != (camera.height, camera.width):
             return None
         return rectified_depth(raw, camera)
 
     def pose(self, stamp: int, row: int) -> npt.NDArray[np.float64] | None:
-        """Return the pose (4, 4), camera to world, of the image of a row."""
+        """Return where the camera was, (4, 4) camera to world, at the image of a row."""
         if self._poses is None:
             return None
         nothing = np.zeros((1, 1), np.uint8)
@@ -174,7 +189,7 @@ def _named(reader: BagReader, names: Sequence[str]) -> Chosen:
 
 
 def _use(reader: BagReader, name: str) -> str:
-    """What a name of --reference is the truth of: flow, depth or poses."""
+    """Return what a name of --reference is the truth of: flow, depth or poses."""
     if name not in reader.topics:
         if Path(name).exists():
             return "poses"
@@ -200,7 +215,7 @@ def _use(reader: BagReader, name: str) -> str:
 def _flow_source(
     reader: BagReader, camera: CameraSource | None, chosen: Chosen
 ) -> TruthSource | None:
-    """True flow as recorded, or from depth and poses, where the camera has no distortion."""
+    """Give true flow as recorded, or from depth and poses, where the camera has no distortion."""
     if chosen.flow is not None:
         return TruthSource(f"flow on {chosen.flow}", flow=chosen.flow)
     if camera is None or chosen.depth is None or chosen.poses is None:

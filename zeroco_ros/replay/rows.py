@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The table of a bag's frames while it fills, the worst of them, and the time that they took."""
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+import time
 
 import numpy as np
 
@@ -56,7 +70,7 @@ class Rows:
 
 
 def _filled(column: Column, count: int) -> Column:
-    """The column with `count` values, unknown behind its last one."""
+    """Return the column with `count` values, unknown behind its last one."""
     return column + [None] * (count - len(column))
 
 

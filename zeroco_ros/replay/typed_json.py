@@ -1,13 +1,27 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """JSON to dataclasses and back, checked against their annotations; floats are kept exactly."""
 
 from __future__ import annotations
 
+from dataclasses import fields, is_dataclass, MISSING
 import json
 import math
-from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints, TypeVar, Union
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.media.atomic import atomic_write
@@ -18,7 +32,8 @@ _PLAIN = {str: "string", bool: "boolean", int: "integer", float: "number", NoneT
 
 
 def read_json(path: Path, kind: type[T]) -> T:
-    """A file of JSON as `kind`, a dataclass made of dataclasses, lists, dicts and plain values.
+    """
+    Read JSON as `kind`, a dataclass made of dataclasses, lists, dicts and plain values.
 
     Raises ConfigError, naming file and place, for what is missing, no JSON or of another shape.
     """
@@ -36,14 +51,14 @@ def read_json(path: Path, kind: type[T]) -> T:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """A dataclass as JSON, atomically: sorted keys, floats with all their digits, no NaN."""
+    """Write a dataclass as JSON, atomically: sorted keys, floats with all their digits, no NaN."""
     text = json.dumps(to_plain(value), sort_keys=True, indent=1, allow_nan=False)
     with atomic_write(path) as handle:
         handle.write((text + "\n").encode())
 
 
 def to_plain(value: Any) -> Any:
-    """What `json` takes; a float that is not finite becomes None, "not known"."""
+    """Return what `json` takes; a float that is not finite becomes None, "not known"."""
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):

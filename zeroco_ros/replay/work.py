@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The work of one process: a bag replayed, its part written where the run looks for it."""
 
 from __future__ import annotations
@@ -6,7 +20,7 @@ from dataclasses import dataclass
 
 from zeroco_ros.errors import BackendError
 from zeroco_ros.replay.bag_run import Models, Progress, replay_bag
-from zeroco_ros.replay.job import Job, Part, failed
+from zeroco_ros.replay.job import failed, Job, Part
 from zeroco_ros.replay.typed_json import read_json, write_json
 
 
@@ -20,7 +34,8 @@ class Order:
 
 
 def work(order: Order, models: Models | None = None, progress: Progress | None = None) -> str:
-    """Replay a bag and write its part, a failed one too; returns its status.
+    """
+    Replay a bag and write its part, a failed one too; returns its status.
 
     Nothing that a bag does wrong leaves; an interruption does.
     """

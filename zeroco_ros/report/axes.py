@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Scales of a chart: limits and ticks that are round numbers, linear or logarithmic."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+import math
 
 STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 LOG_FROM = 60.0  # largest value / median from which a logarithmic axis shows more
@@ -12,7 +26,8 @@ LOG_FROM = 60.0  # largest value / median from which a logarithmic axis shows mo
 
 @dataclass(frozen=True)
 class Scale:
-    """An axis. low, high: its limits; ticks: round values within them; log: base 10.
+    """
+    An axis. low, high: its limits; ticks: round values within them; log: base 10.
 
     With `log` both limits are above 0 and what lies below is drawn at the limit.
     """
@@ -64,7 +79,8 @@ def logarithmic(low: float, high: float) -> Scale:
 
 
 def fitting(values: Iterable[float], *, ceiling: float | None = None) -> Scale:
-    """Return the axis of measured values: from 0, or logarithmic if a few tower above.
+    """
+    Return the axis of measured values: from 0, or logarithmic if a few tower above.
 
     ceiling: the largest possible value (100 %), where the axis ends if values come near it.
     """

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The sections of bags, and of faults and counters."""
 
 from __future__ import annotations
 
 from zeroco_ros.replay.record import BagRecord, Metric, ReplayRun, Values
 from zeroco_ros.report.document import section
-from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.markup import element, Markup
 from zeroco_ros.report.number_text import NONE, number, seconds
 from zeroco_ros.report.summary import headlines, pooled, values_by_bag
 from zeroco_ros.report.tables import Column, Row, table

@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The section of calibration: what confidence and sigma are worth."""
 
 from __future__ import annotations
 
 from zeroco_ros.replay.record import ConfidenceCalibration, ReplayRun, SigmaCalibration
-from zeroco_ros.report.axes import Scale, fitting, linear
-from zeroco_ros.report.chart import HEIGHT, WIDTH, Chart, Line, bar, legend, stroke
+from zeroco_ros.report.axes import fitting, linear, Scale
+from zeroco_ros.report.chart import bar, Chart, HEIGHT, legend, Line, stroke, WIDTH
 from zeroco_ros.report.document import section
-from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.markup import element, Markup
 from zeroco_ros.report.number_text import number
 from zeroco_ros.report.tables import Column, table
 from zeroco_ros.report.tracks import figure

@@ -1,4 +1,19 @@
-"""Charts as inline SVG that stretches to any width while its letters keep their size.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Charts as inline SVG that stretches to any width while its letters keep their size.
 
 A chart is three SVG elements in a grid: the labels of y, the drawing, the labels of x. The drawing
 is stretched (`preserveAspectRatio="none"`), with strokes that do not scale; labels stand at
@@ -8,22 +23,23 @@ the script needs to show values under the pointer stands beside it as JSON.
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+import json
+import math
 from typing import Any
 
 from zeroco_ros.report import number_text
 from zeroco_ros.report.axes import Scale
-from zeroco_ros.report.markup import Markup, element, join, visible
+from zeroco_ros.report.markup import element, join, Markup, visible
 
 WIDTH, HEIGHT = 1000, 240  # of the drawing, in its own units
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line: x ascending, y of the same length with None where nothing is known.
+    """
+    One line: x ascending, y of the same length with None where nothing is known.
 
     slot: which of the page's colors. group: what the buttons of the page show and hide together.
     start: nanoseconds at x = 0, where x is nanoseconds. texts: what is told of each point instead
@@ -46,7 +62,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing to be made: scales, lines, and marks as ready SVG below and above the lines.
+    """
+    A drawing to be made: scales, lines, and marks as ready SVG below and above the lines.
 
     alt: what the picture shows, for those who do not see it. faint: many lines lie on each other.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Two runs compared: the difference of every metric, and how sure it is, from frame to frame."""
 
 from __future__ import annotations
@@ -9,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.replay.record import BagRecord, Metric, ReplayRun, Values
-from zeroco_ros.report.matching import Matching, match_runs
+from zeroco_ros.report.matching import match_runs, Matching
 from zeroco_ros.report.provenance import flattened, shown
 from zeroco_ros.report.summary import pooled, values_by_bag
 from zeroco_ros.report.tracks import catalog, columns
@@ -23,7 +37,8 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Paired:
-    """Differences b - a of the frames that have a value in both runs, in the metric's unit.
+    """
+    Differences b - a of the frames that have a value in both runs, in the metric's unit.
 
     mean, median, spread: of the differences, spread their standard deviation; p05, p95: between
     these are nine of ten. interval: of the mean, at 95 %, by a moving-block bootstrap. wins: share
@@ -42,7 +57,8 @@ class Paired:
 
 @dataclass(frozen=True)
 class Change:
-    """One metric in both runs.
+    """
+    One metric in both runs.
 
     a, b: over all frames; where the runs are not of the same frames, over what they have in
     common (`common_values`). difference: b - a; relative: that as a share of |a|; both None where
@@ -103,7 +119,8 @@ def compare_runs(a: ReplayRun, b: ReplayRun) -> Comparison:
 
 
 def common_values(a: ReplayRun, b: ReplayRun, matching: Matching) -> tuple[Values, Values]:
-    """Return the values of two runs that may be held against each other.
+    """
+    Return the values of two runs that may be held against each other.
 
     Of the same frames: those of the runs. Else, for a metric with a value per frame the mean over
     the frames that both know, for others the mean over the bags whose frames are all in both; None
@@ -194,7 +211,8 @@ def _paired(
 
 
 def mean_interval(parts: Sequence[Array]) -> tuple[float, float]:
-    """Return the 95 % interval of the mean of values that follow each other in time.
+    """
+    Return the 95 % interval of the mean of values that follow each other in time.
 
     Moving-block bootstrap (Künsch, Annals of Statistics 1989): neighboring frames are alike, so
     blocks of at least BLOCK frames are drawn, never across bags; a series shorter than four blocks

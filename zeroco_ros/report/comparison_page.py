@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Two runs side by side as one HTML page."""
 
 from __future__ import annotations
@@ -8,29 +22,29 @@ from pathlib import Path
 
 from zeroco_ros.media.atomic import atomic_write
 from zeroco_ros.replay.record import Metric, ReplayRun
-from zeroco_ros.report.axes import Scale, fitting, linear
+from zeroco_ros.report.axes import fitting, linear, Scale
 from zeroco_ros.report.calibration import (
     reliability_figure,
     sigma_figure,
     sparsification_figure,
 )
-from zeroco_ros.report.chart import HEIGHT, WIDTH, Chart, Line, legend, stroke
+from zeroco_ros.report.chart import Chart, HEIGHT, legend, Line, stroke, WIDTH
 from zeroco_ros.report.comparison import Comparison
 from zeroco_ros.report.comparison_table import changes_table, paired_table, settings_table
 from zeroco_ros.report.curves import folded, picks
 from zeroco_ros.report.document import document, header, section
 from zeroco_ros.report.findings import findings_section
-from zeroco_ros.report.markup import Markup, element, join
+from zeroco_ros.report.markup import element, join, Markup
 from zeroco_ros.report.matching import BagPair
 from zeroco_ros.report.thresholds import Finding
 from zeroco_ros.report.tracks import (
-    BREAK,
-    POINTS,
-    SHORTEST,
     aside,
+    BREAK,
     columns,
     figure,
+    POINTS,
     second_labels,
+    SHORTEST,
     thinned,
     time_axis,
     usual_step,
@@ -47,7 +61,8 @@ def write_comparison(
     comparison: Comparison,
     findings: Sequence[Finding] | None = None,
 ) -> Path:
-    """Write the page to `path` and return it. names: what the runs are called on the page.
+    """
+    Write the page to `path` and return it. names: what the runs are called on the page.
 
     Raises ImageError where the file cannot be written.
     """

@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The table of two runs for a page, with a drawing of each relative change."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+import math
 
 from zeroco_ros.report.comparison import Change, Comparison, Paired
-from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.markup import element, Markup
 from zeroco_ros.report.number_text import NONE, number, percent, signed
 from zeroco_ros.report.tables import Column, Group, Row, table
-from zeroco_ros.report.tracks import GROUPS, aside
+from zeroco_ros.report.tracks import aside, GROUPS
 
 WORDS = {
     "better": ("\u25b2 better", "good-text"),
@@ -68,7 +82,8 @@ def axis_limit(changes: Sequence[Change]) -> float:
 
 
 def forest(change: Change, limit: float) -> Markup | str:
-    """Return the relative change as a dot with its 95 % interval around a line at 0.
+    """
+    Return the relative change as a dot with its 95 % interval around a line at 0.
 
     A change beyond the axis is a ring at its end.
     """

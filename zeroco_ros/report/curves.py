@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The section of curves: every value that a frame has, over time, for all bags."""
 
 from __future__ import annotations
@@ -7,11 +21,10 @@ from itertools import groupby
 
 from zeroco_ros.replay.record import BagRecord, ReplayRun
 from zeroco_ros.report.axes import Scale
-from zeroco_ros.report.chart import Chart, Line, dot, legend
+from zeroco_ros.report.chart import Chart, dot, legend, Line
 from zeroco_ros.report.document import section
-from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.markup import element, Markup
 from zeroco_ros.report.tracks import (
-    Track,
     catalog,
     columns,
     curve,
@@ -19,6 +32,7 @@ from zeroco_ros.report.tracks import (
     second_labels,
     slot,
     time_axis,
+    Track,
 )
 
 STATES = {

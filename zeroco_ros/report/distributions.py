@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The section of histograms: pixels by value."""
 
 from __future__ import annotations
 
-import math
 from itertools import pairwise
+import math
 
 from zeroco_ros.replay.record import Histogram, Metric, ReplayRun
-from zeroco_ros.report.axes import Scale, linear
-from zeroco_ros.report.chart import Chart, Line, bar
+from zeroco_ros.report.axes import linear, Scale
+from zeroco_ros.report.chart import bar, Chart, Line
 from zeroco_ros.report.document import section
-from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.markup import element, Markup
 from zeroco_ros.report.number_text import number, ticks
 from zeroco_ros.report.tracks import aside, catalog, figure
 

@@ -1,4 +1,19 @@
-"""A whole HTML page in one file: style, script and pictures are inside, nothing is fetched.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A whole HTML page in one file: style, script and pictures are inside, nothing is fetched.
 
 The Content-Security-Policy allows this page's own style and script by their hashes and pictures
 from the page itself, nothing else: a name from a bag that slipped through as markup could neither
@@ -8,12 +23,12 @@ run nor load anything.
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Sequence
 from functools import lru_cache
+import hashlib
 from pathlib import Path
 
-from zeroco_ros.report.markup import Markup, element, join
+from zeroco_ros.report.markup import element, join, Markup
 
 HERE = Path(__file__).parent
 

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """HTML and SVG text in which everything that is not markup is escaped."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 import html
 import re
-from collections.abc import Iterable
 from typing import Union
 
 Child = Union["Markup", str, int, None, Iterable["Child"]]
@@ -32,12 +46,13 @@ def escape(text: object) -> Markup:
 
 
 def visible(text: str) -> str:
-    """Return text with characters that are not seen spelled out, as \\u202e."""
+    r"""Return text with characters that are not seen spelled out, as \u202e."""
     return _UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def element(name: str, /, *children: Child, **attributes: Attribute) -> Markup:
-    """Return an element.
+    """
+    Return an element.
 
     `class_` is the attribute class, `stroke_width` stroke-width; True is a bare attribute; None
     and False are left out. Children that are None are left out, lists are taken one by one.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Which frames of two runs are the same: bags by their content, frames by their stamps."""
 
 from __future__ import annotations
@@ -25,7 +39,8 @@ class BagPair:
 
 @dataclass(frozen=True)
 class Matching:
-    """What two runs have in common. only_a, only_b: names of bags in one run only.
+    """
+    What two runs have in common. only_a, only_b: names of bags in one run only.
 
     frames: in both; frames_a, frames_b: of each run, those of its other bags included.
     """
@@ -53,7 +68,8 @@ class Matching:
 
 
 def match_runs(a: ReplayRun, b: ReplayRun) -> Matching:
-    """Match the bags that both runs played to the end.
+    """
+    Match the bags that both runs played to the end.
 
     Bags are the same where their SHA-256 is, whatever they are called; a bag without one goes by
     its name. Of several bags with the same content those of the same name belong together.

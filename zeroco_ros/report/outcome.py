@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Two runs' folders compared and judged in one call."""
 
 from __future__ import annotations
@@ -8,9 +22,9 @@ from pathlib import Path
 
 from zeroco_ros.media.atomic import ensure_writable
 from zeroco_ros.replay.record import ReplayRun
-from zeroco_ros.report.comparison import Comparison, compare_runs
+from zeroco_ros.report.comparison import compare_runs, Comparison
 from zeroco_ros.report.comparison_page import write_comparison
-from zeroco_ros.report.thresholds import Finding, check_thresholds, read_thresholds
+from zeroco_ros.report.thresholds import check_thresholds, Finding, read_thresholds
 
 COMPARISON = "compare.html"
 
@@ -35,7 +49,8 @@ def compare(
     *,
     out: str | Path | None = None,
 ) -> Outcome:
-    """Compare run b with run a, and write the page if `out` is given.
+    """
+    Compare run b with run a, and write the page if `out` is given.
 
     a: folder of what was, b: of what is proposed. Raises ConfigError for a folder without a run
     or a threshold file that cannot be used, before anything is written; ImageError where the page

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The report of a run: one HTML file in its folder."""
 
 from __future__ import annotations
@@ -30,7 +44,8 @@ def write_report(
     *,
     out: str | Path | None = None,
 ) -> Path:
-    """Write report.html into a run's folder, or to `out`, and return its path.
+    """
+    Write report.html into a run's folder, or to `out`, and return its path.
 
     findings: of a threshold file; None: the record itself says whether it is whole.
     Raises ConfigError where the folder holds no run, ImageError where it cannot be written to.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The section of provenance: what has to be the same for the same numbers to come out."""
 
 from __future__ import annotations
@@ -7,7 +21,7 @@ from typing import Any
 
 from zeroco_ros.replay.record import ReplayRun
 from zeroco_ros.report.document import section
-from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.markup import element, Markup
 from zeroco_ros.report.number_text import NONE, number
 from zeroco_ros.report.tables import Column, Group, Row, table
 

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Tables of a page: a caption, a head, cells that scroll or stack on a phone."""
 
 from __future__ import annotations
@@ -5,12 +19,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from zeroco_ros.report.markup import Child, Markup, element
+from zeroco_ros.report.markup import Child, element, Markup
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column.
+    """
+    A column.
 
     kind: "" text, "num" right-aligned, "long" quiet sentences, "anywhere" may break within words
     (paths, hashes), "num span" a number that takes a whole line where rows are stacked.
@@ -39,7 +54,8 @@ def table(
     narrow: bool = False,
     dense: bool = False,
 ) -> Markup:
-    """Return a table; the first cell of each row is its header.
+    """
+    Return a table; the first cell of each row is its header.
 
     stack: on a phone each row becomes a block of named values, instead of a table to be scrolled.
     narrow: a few short columns, which would be lost on the whole width. dense: many columns.

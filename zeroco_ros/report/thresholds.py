@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A threshold file: what a team demands of a run, or of the step from one run to the next."""
 
 from __future__ import annotations
 
-import difflib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+import difflib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -56,8 +70,11 @@ class Rule:
 
 @dataclass(frozen=True)
 class Finding:
-    """What became of a rule. value: what is held against the limit, None where not known; bag: ""
-    for all bags together; text: the finding in one line.
+    """
+    What became of a rule.
+
+    value: what is held against the limit, None where not known; bag: "" for all bags together;
+    text: the finding in one line.
     """
 
     rule: Rule
@@ -68,7 +85,8 @@ class Finding:
 
 
 def read_thresholds(path: str | Path) -> list[Rule]:
-    """Read a threshold file.
+    """
+    Read a threshold file.
 
     Raises ConfigError, naming the place, for what is no YAML mapping, an unknown rule, a limit
     that is no finite number, or a key that comes twice.
@@ -135,7 +153,8 @@ def _limit(path: str | Path, name: str, kind: str, value: Any) -> float:
 def check_thresholds(
     rules: Sequence[Rule], run: ReplayRun, before: ReplayRun | None = None
 ) -> list[Finding]:
-    """Hold a run, and its step from the run before, against the rules.
+    """
+    Hold a run, and its step from the run before, against the rules.
 
     Raises ConfigError for a metric that neither run has, or a rule on a difference without a run
     before.

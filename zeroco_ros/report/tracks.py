@@ -1,18 +1,32 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Values over time as a report draws them: tracks of a bag, thinned without losing a peak."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+import math
 from statistics import median
 
 from zeroco_ros.replay.catalog import ALL, TIMES
 from zeroco_ros.replay.record import BagRecord, Column, Metric, ReplayRun
-from zeroco_ros.report.axes import Scale, fitting, inside
-from zeroco_ros.report.chart import Chart, Line, dot, outline
-from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.axes import fitting, inside, Scale
+from zeroco_ros.report.chart import Chart, dot, Line, outline
+from zeroco_ros.report.markup import element, Markup
 from zeroco_ros.report.number_text import number, ticks, with_unit
 
 POINTS = 3000  # of all lines of a chart together
@@ -31,7 +45,8 @@ GROUPS = {
 
 @dataclass(frozen=True)
 class Track:
-    """One metric of one bag. offsets: ns since start; values: of the same length, None unknown.
+    """
+    One metric of one bag. offsets: ns since start; values: of the same length, None unknown.
 
     marks: rows of frames to be marked. band: two columns around the values, such as percentiles.
     """
@@ -52,7 +67,8 @@ def slot(number: int) -> int:
 
 
 def columns(run: ReplayRun, bag: BagRecord) -> dict[str, Column]:
-    """Return the values per frame of a bag, those of timing.json included.
+    """
+    Return the values per frame of a bag, those of timing.json included.
 
     A column that has not as many rows as there are frames is of another run and left out.
     """
@@ -68,7 +84,8 @@ def columns(run: ReplayRun, bag: BagRecord) -> dict[str, Column]:
 
 
 def catalog(run: ReplayRun) -> dict[str, Metric]:
-    """Return the metrics of a run by name: by groups, in the order of the replay's catalog.
+    """
+    Return the metrics of a run by name: by groups, in the order of the replay's catalog.
 
     A metric of another version, which the catalog does not have, comes last in its group.
     """
@@ -204,7 +221,8 @@ def spread(values: Sequence[float], unit: str) -> str:
 
 
 def thinned(values: Column, budget: int) -> list[int]:
-    """Return at most about `budget` rows: of each stretch of frames its lowest and highest.
+    """
+    Return at most about `budget` rows: of each stretch of frames its lowest and highest.
 
     Where nothing of a stretch is known its first row is kept, so that the gap is seen.
     """

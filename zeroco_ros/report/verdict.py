@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a report says first: whether the run is whole, and whether it is good enough."""
 
 from __future__ import annotations
@@ -7,7 +21,7 @@ from dataclasses import dataclass, field
 
 from zeroco_ros.replay.record import ReplayRun
 from zeroco_ros.report.comparison import Comparison
-from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.markup import element, Markup
 from zeroco_ros.report.number_text import percent
 from zeroco_ros.report.summary import HEADLINES
 from zeroco_ros.report.thresholds import Finding
@@ -17,7 +31,8 @@ REASONS = 8  # lines that are shown at once
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is said on top.
+    """
+    What is said on top.
 
     level: "good", "warn", "bad", or "" for what was not judged. reasons: one line each.
     """

@@ -1,18 +1,32 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The section of worst frames, with their pictures inside the page."""
 
 from __future__ import annotations
 
 import base64
-import io
-import warnings
 from dataclasses import dataclass
+import io
 from pathlib import Path
+import warnings
 
 from PIL import Image
 
 from zeroco_ros.replay.record import BagRecord, Metric, ReplayRun, WorstFrame
 from zeroco_ros.report.document import section
-from zeroco_ros.report.markup import Markup, element
+from zeroco_ros.report.markup import element, Markup
 from zeroco_ros.report.number_text import number, seconds, with_unit
 from zeroco_ros.report.tracks import catalog, sentence
 
@@ -105,7 +119,8 @@ def _picture(folder: Path, name: str, alt: str) -> Markup:
 
 
 def embedded(folder: Path, name: str) -> tuple[str, tuple[int, int]]:
-    """Return a picture of a run's folder as a data URI of WebP, and its (width, height).
+    """
+    Return a picture of a run's folder as a data URI of WebP, and its (width, height).
 
     Raises ValueError for a path that leads out of the folder or a picture of more than LARGEST
     pixels, OSError where it cannot be read.

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A bag into live topics: raw CDR bytes at the bag's pace, /clock before each message."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+import time
 from typing import Any
 
 import rclpy
@@ -17,7 +31,7 @@ from rclpy.signals import SignalHandlerOptions
 from rosgraph_msgs.msg import Clock
 from tqdm import tqdm
 
-from zeroco_ros.bag.player import NANOSECONDS, Pace, Playback, play
+from zeroco_ros.bag.player import NANOSECONDS, Pace, play, Playback
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.bag.records import BagMessage, OfferedQos, Topic
 from zeroco_ros.errors import BackendError, BagError, ConfigError
@@ -35,7 +49,8 @@ _SETTLED = 1.0  # seconds without a new subscription: those that were coming hav
 
 
 class TopicSink:
-    """Publishes the messages of a bag (a `bag.player.Sink`).
+    """
+    Publishes the messages of a bag (a `bag.player.Sink`).
 
     topics: what will be played; remap: topic of the bag -> name to publish under; clock: publish
     the bag's time on /clock. A type whose Python messages are not installed is skipped; `skipped`
@@ -79,7 +94,8 @@ class TopicSink:
         self.publishers[message.topic].publish(message.data)
 
     def wait_for_subscribers(self, seconds: float) -> bool:
-        """Wait until every topic has a subscriber, or those that come have come.
+        """
+        Wait until every topic has a subscriber, or those that come have come.
 
         Then a moment more (0.6 s), so that these know the publishers as well and get the first
         message. Returns whether anybody listens; without a subscriber after `seconds`.
@@ -127,7 +143,8 @@ def play_bag(
     on_warning: Callable[[str], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Playback:
-    """Play a bag into live topics until its end, `stopped` or KeyboardInterrupt; what was played.
+    """
+    Play a bag into live topics until its end, `stopped` or KeyboardInterrupt; what was played.
 
     rate, loop, start, duration: see `bag.player.Pace`. clock: publish /clock (a /clock inside the
     bag is then left out). topics: names to play, None for all. remap: name in the bag -> name to
@@ -159,7 +176,7 @@ def play_bag(
 
 @contextmanager
 def player_node(namespace: str = "") -> Iterator[Node]:
-    """A node to play from, in a context of its own that leaves signals alone."""
+    """Yield a node to play from, in a context of its own that leaves signals alone."""
     context = rclpy.Context()
     rclpy.init(context=context, signal_handler_options=SignalHandlerOptions.NO)
     node = rclpy.create_node(
@@ -202,7 +219,7 @@ class _Counted:
 
 
 def _bar(reader: BagReader, sink: TopicSink, pace: Pace, progress: bool) -> Any:
-    """A bar that knows its end only where that is simple to know."""
+    """Return a bar that knows its end only where that is simple to know."""
     whole = pace.start == 0 and pace.duration is None and not pace.loop
     total = sum(reader.topics[name].count for name in sink.publishers) if whole else None
     # disable=None: off where stderr is no terminal

@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Live topics into a bag: raw CDR bytes, with the quality of service their publishers offer."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+import time
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -31,7 +45,8 @@ _NANOSECONDS = 1_000_000_000
 
 @dataclass
 class Recording:
-    """What was recorded.
+    """
+    What was recorded.
 
     path: the bag; counts: messages per topic; missing: wanted topics on which nothing came.
     """
@@ -47,7 +62,8 @@ class Recording:
 
 
 class BagRecorder:
-    """Subscribes to topics as their publishers appear and writes what comes.
+    """
+    Subscribes to topics as their publishers appear and writes what comes.
 
     topics: full names; None records every topic but those that belong to ROS itself. sim_time:
     stamp messages with /clock instead of the machine's clock; what comes before the first /clock
@@ -143,7 +159,8 @@ def record_bag(
     stopped: Callable[[], bool],
     on_warning: Callable[[str], None] = lambda text: None,
 ) -> Recording:
-    """Record live topics into a new bag until `stopped` says so.
+    """
+    Record live topics into a new bag until `stopped` says so.
 
     path: the bag's folder, which must not exist; it appears when all is written. topics, sim_time:
     see `BagRecorder`. Raises BagError where the bag cannot be written.

@@ -1,4 +1,19 @@
-"""The command line of a node's executable: help and listing, then the node itself.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The command line of a node's executable: help and listing, then the node itself.
 
 Imports neither rclpy nor torch, so that help and listing work without them and a missing one is
 told in one sentence.
@@ -7,11 +22,11 @@ told in one sentence.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
 import importlib
 import sys
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from zeroco_ros.errors import BackendError
 from zeroco_ros.ros.environment import require_rclpy
@@ -64,7 +79,7 @@ class NodeCommand:
         return parser
 
     def _topics(self) -> str:
-        """The topic table for a terminal."""
+        """Return the topic table for a terminal."""
         lines = ["topics (remap them with --ros-args -r image:=/camera/image_raw):"]
         for topic in self.topics:
             head = f"  {topic.name}  {topic.message} {topic.encoding}".rstrip()
@@ -77,7 +92,7 @@ class NodeCommand:
 
 
 def _own(arguments: Sequence[str]) -> list[str]:
-    """What is not between --ros-args and -- (or the end): this program's own arguments."""
+    """Return what is not between --ros-args and -- (or the end): this program's own arguments."""
     own: list[str] = []
     inside = False
     for argument in arguments:

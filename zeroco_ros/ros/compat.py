@@ -1,4 +1,19 @@
-"""message_filters and cv_bridge: the real ones where they import and work, else our stand-ins.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+message_filters and cv_bridge: the real ones where they import and work, else our stand-ins.
 
     from zeroco_ros.ros import compat
     compat.ApproximateTimeSynchronizer([left, right], 10, 0.01)
@@ -10,9 +25,9 @@ in use.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 import functools
 import importlib
-from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -40,13 +55,13 @@ def __getattr__(name: str) -> Any:
 
 @functools.cache
 def message_filters() -> ModuleType:
-    """The message_filters module, or the stand-in."""
+    """Return the message_filters module, or the stand-in."""
     return select("message_filters", FILTERS, check_filters, stand_in_filters)
 
 
 @functools.cache
 def cv_bridge() -> ModuleType:
-    """The cv_bridge module, or the stand-in."""
+    """Return the cv_bridge module, or the stand-in."""
     return select("cv_bridge", BRIDGE, check_bridge, stand_in_bridge)
 
 
@@ -61,7 +76,8 @@ def in_use() -> dict[str, str]:
 def build_synchronizer(
     filters: Sequence[Any], queue_size: int, slop: float, callback: Callable[..., None]
 ) -> Any:
-    """A synchronizer of `filters` that calls `callback(*messages)`.
+    """
+    Return a synchronizer of `filters` that calls `callback(*messages)`.
 
     slop: seconds; 0 asks for equal stamps. The synchronizers keep the newest old stamps after a
     jump back in time and then starve: build a new one then.
@@ -81,7 +97,8 @@ def select(
     check: Callable[[ModuleType], None],
     stand_in: ModuleType,
 ) -> ModuleType:
-    """The library `name` if it imports, has the `needed` names and passes `check`; else stand_in.
+    """
+    Return library `name` if it imports, has the `needed` names and passes `check`; else stand_in.
 
     Logs one line that says which one it is, and why.
     """

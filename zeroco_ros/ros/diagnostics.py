@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """/diagnostics: how the node is, with reasons, and every number it keeps about itself."""
 
 from __future__ import annotations
@@ -17,7 +31,8 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 @dataclass
 class Condition:
-    """What the node knows about itself beside its metrics, at the moment of a report.
+    """
+    What the node knows about itself beside its metrics, at the moment of a report.
 
     state: lifecycle label. clock_silent: use_sim_time without /clock. input_timeout: seconds.
     incompatible: the last QoS complaint. topics: input -> its number of publishers.

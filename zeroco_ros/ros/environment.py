@@ -1,4 +1,19 @@
-"""The process environment that rclpy needs, settled before rclpy is imported.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The process environment that rclpy needs, settled before rclpy is imported.
 
 Two homes (docs: installation). With a ROS 2 distribution sourced, nothing is touched. With rclpy
 from PyPI wheels in a plain Python environment, what a distribution's setup script would have
@@ -13,13 +28,13 @@ ROS_LOG_DIR                    a temporary folder, only where ~/.ros cannot be w
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 import importlib
 import importlib.util
 import os
+from pathlib import Path
 import sys
 import tempfile
-from collections.abc import MutableMapping
-from pathlib import Path
 from types import ModuleType
 
 from zeroco_ros.errors import BackendError
@@ -46,7 +61,8 @@ Environment = MutableMapping[str, str]
 
 
 def prepare(environment: Environment | None = None) -> None:
-    """Fill in what is missing in `environment` (default: this process's). Safe to repeat.
+    """
+    Fill in what is missing in `environment` (default: this process's). Safe to repeat.
 
     Must run before rclpy is imported; importing any module of zeroco_ros.ros does it.
     """
@@ -79,7 +95,7 @@ def require_rclpy() -> ModuleType:
 
 
 def wheels_in_use() -> bool:
-    """True when rclpy comes from this Python environment and not from a ROS distribution."""
+    """Give True when rclpy comes from this Python environment and not from a ROS distribution."""
     try:
         spec = importlib.util.find_spec("rclpy")
     except (ImportError, ValueError):
@@ -92,7 +108,8 @@ def wheels_in_use() -> bool:
 
 
 def child_environment(**extra: str) -> dict[str, str]:
-    """A copy of the environment for a child process that uses rclpy, with `extra` added.
+    """
+    Return a copy of the environment for a child process that uses rclpy, with `extra` added.
 
     The wheels restart Python once to set the library path and leave a mark that this was done;
     a child must inherit both or neither, and a half pair is dropped here.
@@ -106,7 +123,11 @@ def child_environment(**extra: str) -> dict[str, str]:
 
 
 def share_file(relative: str) -> Path | None:
-    """A file of the package's share folder, e.g. "config/flow.yaml": source tree or installed."""
+    """
+    Return a file of the package's share folder, e.g. "config/flow.yaml".
+
+    Source tree or installed.
+    """
     source = Path(__file__).resolve().parents[2]
     if (source / "package.xml").is_file() and (source / relative).is_file():
         return source / relative
@@ -141,7 +162,7 @@ def _library_path_lost(environment: Environment | None = None) -> bool:
 
 
 def _log_folder_writable(environment: Environment) -> bool:
-    """True also when the user chose a folder: then an error about it is his to see."""
+    """Return True also when the user chose a folder: then an error about it is his to see."""
     if "ROS_LOG_DIR" in environment or "ROS_HOME" in environment:
         return True
     folder = Path(environment.get("HOME", "~")).expanduser() / ".ros" / "log"

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Topics that a node listens to on demand."""
 
 from __future__ import annotations
@@ -15,7 +29,8 @@ from zeroco_ros.ros.journal import Journal
 
 
 class InputTopic:
-    """One topic: subscribed on demand; nothing that `deliver` raises leaves its callback.
+    """
+    One topic: subscribed on demand; nothing that `deliver` raises leaves its callback.
 
     depth: messages kept while the node is busy.
     Raises ConfigError for nonsense QoS overrides.
@@ -69,7 +84,8 @@ class InputTopic:
 
 
 class ImageTopic(InputTopic):
-    """One camera, raw or compressed; what is no image is refused.
+    """
+    One camera, raw or compressed; what is no image is refused.
 
     deliver: called with a Frame and its (height, width), None while it is compressed.
     """

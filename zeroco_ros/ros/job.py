@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What every worker's job is given."""
 
 from __future__ import annotations
@@ -13,7 +27,8 @@ from zeroco_ros.ros.recovery import Keeper, Recovery
 
 
 class Job:
-    """One item in, wanted topics out; called on the worker's thread. Made when torch is there.
+    """
+    One item in, wanted topics out; called on the worker's thread. Made when torch is there.
 
     values: returns the parameters of now; keeper: the node. Exceptions that concern one image or
     one result are counted and logged by the job; others leave, for the worker to report.

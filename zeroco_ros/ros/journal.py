@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What happens to a node's stream, counted for diagnostics and told once in the log."""
 
 from __future__ import annotations
@@ -21,7 +35,7 @@ class Throttle:
         self._lock = threading.Lock()
 
     def suffix(self, key: str) -> str | None:
-        """What to append to the message, or None when it is to be kept back."""
+        """Return what to append to the message, or None when it is to be kept back."""
         now = time.monotonic()
         with self._lock:
             then, held = self._last.get(key, (now - QUIET, 0))
@@ -43,17 +57,17 @@ class Journal:
         self.voids = 0  # results that were not finite, so far
 
     def received(self, topic: str) -> None:
-        """An image message arrived on `topic`."""
+        """Count an image message on `topic`."""
         self._metrics.add("in")
         self._metrics.input_rate.tick()
 
     def refuse(self, topic: str, reason: str) -> None:
-        """An image could not be used: it is dropped."""
+        """Count and tell that an image could not be used and is dropped."""
         self._metrics.add("refused")
         self.error(f"refuse {topic}", f"{topic}: image dropped: {reason}")
 
     def event(self, kind: EventKind, text: str) -> None:
-        """The stream jumped, paused, lost its clock or changed its resolution."""
+        """Tell that the stream jumped, paused, lost its clock or changed its resolution."""
         # Gaps may come with every frame (a slow camera); each jump is worth its line.
         suffix = "" if kind == "jump" else self._throttle.suffix(kind)
         if suffix is not None:
@@ -66,13 +80,13 @@ class Journal:
             self._logger.info(f"{text}{suffix}")
 
     def incompatible(self, text: str) -> None:
-        """A QoS that does not fit; nothing flows there."""
+        """Tell of a QoS that does not fit; nothing flows there."""
         self._metrics.add("incompatible_qos")
         self.incompatible_text = text
         self._logger.warning(f"incompatible QoS: {text}")
 
     def non_finite(self, reason: str) -> None:
-        """The network's output is void."""
+        """Count and tell that the network's output is void."""
         self.voids += 1
         self._metrics.add("non_finite")
         self.error("non_finite", f"result dropped: {reason}")

@@ -1,17 +1,31 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a launch file starts, worked out from its arguments. Nothing here imports launch."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+import sys
 from tempfile import NamedTemporaryFile
 from typing import Any
 
 from zeroco_ros.ros.depth import parameters as depth_parameters
 from zeroco_ros.ros.flow import parameters as flow_parameters
-from zeroco_ros.ros.launch_tables import DEPTH, FLOW, SWITCHES, Argument, LaunchTable
+from zeroco_ros.ros.launch_tables import Argument, DEPTH, FLOW, LaunchTable, SWITCHES
 from zeroco_ros.ros.parameter_table import ParameterTable
 
 PACKAGE = "zeroco_ros"
@@ -28,7 +42,8 @@ Values = Mapping[str, str]
 
 @dataclass(frozen=True)
 class NodeStart:
-    """A ROS node. parameters: files and dictionaries, the later ones win; remaps: in order.
+    """
+    A ROS node. parameters: files and dictionaries, the later ones win; remaps: in order.
 
     arguments: before --ros-args; essential: the whole launch ends with it.
     """
@@ -65,7 +80,8 @@ class Plan:
 
 
 def node_plan(table: LaunchTable, share: Path, value: Values) -> Plan:
-    """Return what a launch file of one node starts.
+    """
+    Return what a launch file of one node starts.
 
     share: the folder that has config/; value: every argument of the table. Raises ValueError with
     the argument's name where its value is none.
@@ -206,7 +222,8 @@ def node_values(table: LaunchTable, **values: str) -> dict[str, str]:
 
 
 def cameras_plan(share: Path, value: Values) -> Plan:
-    """Return one node per camera, each in the namespace of its camera.
+    """
+    Return one node per camera, each in the namespace of its camera.
 
     value: every argument of launch_tables.TWO_CAMERAS.
     """

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What replay.launch.py starts: nodes, a player, a recorder. Nothing here imports launch."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from pathlib import Path
+import time
 
 from zeroco_ros.bag.camera_topics import camera_topic, info_topic
 from zeroco_ros.bag.header import read_header
@@ -12,18 +26,18 @@ from zeroco_ros.bag.images import COMPRESSED
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.errors import BagError
 from zeroco_ros.ros.launch_plan import (
-    CommandStart,
-    NodeStart,
-    Plan,
-    Values,
     check,
+    CommandStart,
     home,
     node_start,
+    NodeStart,
+    Plan,
     rviz_remaps,
     rviz_start,
+    Values,
     verb,
 )
-from zeroco_ros.ros.launch_tables import DEPTH, FLOW, REPLAY, REPLAY_RVIZ, LaunchTable
+from zeroco_ros.ros.launch_tables import DEPTH, FLOW, LaunchTable, REPLAY, REPLAY_RVIZ
 from zeroco_ros.ros.topics import DEPTH_TOPICS, FLOW_TOPICS, TopicSpec
 
 TABLES = {"flow": (FLOW,), "depth": (DEPTH,), "both": (FLOW, DEPTH)}
@@ -32,7 +46,8 @@ _PATIENCE = "120"  # seconds that the bag waits for a node to load its model
 
 
 def replay_plan(share: Path, value: Values) -> Plan:
-    """Return nodes, player and recorder for a bag; all ends `linger` seconds after the bag.
+    """
+    Return nodes, player and recorder for a bag; all ends `linger` seconds after the bag.
 
     share: the folder that has config/; value: every argument of launch_tables.REPLAY. Raises
     ValueError where the bag cannot be used or an argument has no meaning.

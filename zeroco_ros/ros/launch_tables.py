@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the launch files offer: their arguments, and where each of them goes. No launch in here."""
 
 from __future__ import annotations
@@ -46,7 +60,8 @@ NETWORK = ("weights", "backend", "engine", "build_engine", "device", "precision"
 
 @dataclass(frozen=True)
 class LaunchTable:
-    """One node as a launch file starts it.
+    """
+    One node as a launch file starts it.
 
     executable: of the node; also its default name. config: the parameter file. rviz: the RViz
     configuration, written for a node of the default name without a namespace. arguments: in the

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What turns a `launch_plan.Plan` into actions of the launch system. Needs launch, launch_ros."""
 
 from __future__ import annotations
@@ -5,18 +19,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from zeroco_ros.ros.launch_plan import RESPAWN_DELAY, CommandStart, NodeStart, Plan
+from zeroco_ros.ros.launch_plan import CommandStart, NodeStart, Plan, RESPAWN_DELAY
 from zeroco_ros.ros.launch_tables import Argument
 
 
 def description(arguments: Iterable[Argument], plan: Callable[[Mapping[str, str]], Plan]) -> Any:
-    """Return the LaunchDescription of one launch file.
+    """
+    Return the LaunchDescription of one launch file.
 
     arguments: what it declares; plan: makes of their values what is started.
     """
-    from launch.actions import DeclareLaunchArgument, OpaqueFunction
-
     from launch import LaunchDescription
+    from launch.actions import DeclareLaunchArgument, OpaqueFunction
 
     names = [name for name, _default, _text in arguments]
     declared = [

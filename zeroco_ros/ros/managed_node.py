@@ -1,4 +1,19 @@
-"""ManagedNode: what every node of this package is, whatever it computes.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+ManagedNode: what every node of this package is, whatever it computes.
 
 configure loads the model, activate subscribes, deactivate and cleanup undo both. Callbacks run in
 the executor's thread (checks and pairing, all short), the work is done on one worker thread. What
@@ -7,8 +22,8 @@ a configured node consists of is its `Pipeline`.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Mapping
+import functools
 from typing import Any, ClassVar
 
 from rclpy.clock import Clock, ClockType
@@ -31,7 +46,7 @@ Transition = Callable[["ManagedNode", LifecycleState], TransitionCallbackReturn]
 
 
 def _told(transition: Transition) -> Transition:
-    """rclpy turns an exception into the error transition without a word: log it first."""
+    """Log an exception, which rclpy turns into the error transition without a word."""
 
     @functools.wraps(transition)
     def wrapped(node: ManagedNode, state: LifecycleState) -> TransitionCallbackReturn:
@@ -58,7 +73,8 @@ def _guarded(callback: Callable[..., None]) -> Callable[..., None]:
 
 
 class ManagedNode(LifecycleNode):
-    """See the module. Raises ConfigError when a parameter given at start is not allowed.
+    """
+    See the module. Raises ConfigError when a parameter given at start is not allowed.
 
     A node names its TASK (diagnostics show it), its parameter TABLE, its COUNTERS with what they
     count, and of those its ENDS: with temporal pairs `in` is their sum and what waits; FACTS: what
@@ -98,7 +114,11 @@ class ManagedNode(LifecycleNode):
             Autostart(self)
 
     def build_pipeline(self) -> Pipeline[Any]:
-        """The configured half of the node. Raises ZerocoError, and leaves nothing behind then."""
+        """
+        Return the configured half of the node.
+
+        Raises ZerocoError, and leaves nothing behind then.
+        """
         raise NotImplementedError
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:

@@ -1,15 +1,30 @@
-"""What a node counts and measures about itself, for diagnostics. Pure Python, no ROS.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What a node counts and measures about itself, for diagnostics. Pure Python, no ROS.
 
 Written from two threads (the executor's and the worker's), read from one.
 """
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from statistics import median
+import threading
+import time
 
 # Every counter and what it counts. Each image ends in exactly one of those in ENDS, or waits.
 COUNTERS: Mapping[str, str] = {
@@ -126,7 +141,7 @@ class Metrics:
             self._counts[name] += count
 
     def published(self, arrival: float) -> None:
-        """A result went out. arrival: when its newest image came in, monotonic seconds."""
+        """Count a result. arrival: when its newest image came in, monotonic seconds."""
         self.add("out")
         self.output_rate.tick()
         self.latency.add(self._clock() - arrival)

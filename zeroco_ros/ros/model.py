@@ -1,14 +1,28 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From parameters to a running network. torch is imported here, when a node configures."""
 
 from __future__ import annotations
 
-import gc
-import logging
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+import gc
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+import sys
+from typing import Any, Generic, TYPE_CHECKING, TypeVar
 
 from zeroco_ros.errors import BackendError
 from zeroco_ros.weights import resolve
@@ -31,7 +45,8 @@ def _quiet(line: str) -> None:
 
 
 class RunningModel(Generic[Estimator]):
-    """An estimator, and what diagnostics say about the network in it.
+    """
+    An estimator, and what diagnostics say about the network in it.
 
     config, options: of the network; build: makes the estimator of a flow estimator.
     estimator: what serves now; `fall_back` exchanges it, on the worker's thread. trouble: why what
@@ -54,7 +69,8 @@ class RunningModel(Generic[Estimator]):
         self.trouble = f"engine refused, torch serves: {flow.refused}" if flow.refused else ""
 
     def fall_back(self, reason: str) -> bool:
-        """Let PyTorch in float32 serve from now on; False where it does already.
+        """
+        Let PyTorch in float32 serve from now on; False where it does already.
 
         reason: what is wrong with what served so far. Raises as the constructor does.
         """
@@ -73,18 +89,18 @@ class RunningModel(Generic[Estimator]):
 
     @property
     def backend(self) -> str:
-        """What runs it, in words: 'onnx in fp32'."""
+        """Return what runs it, in words: 'onnx in fp32'."""
         return f"{self._flow.backend} in {self._flow.precision}"
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the log should say beside the summary, such as a license."""
+        """Return what the log should say beside the summary, such as a license."""
         note = self._flow.license_note
         return (*self._flow.warnings, *([note] if note else []))
 
     @property
     def facts(self) -> dict[str, str]:
-        """What diagnostics show of it: diagnostics_table.MODEL."""
+        """Return what diagnostics show of it: diagnostics_table.MODEL."""
         return self._flow.facts
 
     @property
@@ -101,7 +117,8 @@ def open_model(
     build: Callable[[RunningFlow], Estimator],
     progress: Progress,
 ) -> RunningModel[Estimator]:
-    """Open the network that the parameters in shared_parameters.NETWORK describe.
+    """
+    Open the network that the parameters in shared_parameters.NETWORK describe.
 
     build: makes the estimator of the flow; progress: called with a line per step that takes long.
     Raises WeightsError, ConfigError or BackendError (also when torch is missing), whose text
@@ -113,7 +130,7 @@ def open_model(
 
 
 def network_options(values: Mapping[str, Any]) -> NetworkOptions:
-    """The options that these parameter values mean."""
+    """Return the options that these parameter values mean."""
     from zeroco_ros.estimate.network import NetworkOptions
 
     return NetworkOptions(

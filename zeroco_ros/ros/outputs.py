@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The topics a node publishes: who listens, and making messages only for those who do."""
 
 from __future__ import annotations
@@ -13,7 +27,8 @@ from zeroco_ros.ros.topics import TopicSpec
 
 
 class Outputs:
-    """Lifecycle publishers of one configured node: those of `topics` that begin with `~/`.
+    """
+    Lifecycle publishers of one configured node: those of `topics` that begin with `~/`.
 
     report: called with one line when a subscriber's QoS does not fit. changed: called when
     subscribers come or go (distributions without that event: the node polls `wanted`).
@@ -45,11 +60,12 @@ class Outputs:
         )
 
     def wanted(self) -> frozenset[str]:
-        """The same without companions: topics that are worth the work."""
+        """Return the same without companions: topics that are worth the work."""
         return self.listened() - self._companions
 
     def publish(self, makers: Mapping[str, Callable[[], Any]]) -> frozenset[str]:
-        """Publish, in order, the messages that are listened to; returns their names.
+        """
+        Publish, in order, the messages that are listened to; returns their names.
 
         makers: what makes the message of a topic; called where somebody listens.
         """

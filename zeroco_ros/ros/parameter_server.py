@@ -1,4 +1,19 @@
-"""A parameter table as ROS parameters: declared, described, enforced.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+A parameter table as ROS parameters: declared, described, enforced.
 
 Two callbacks, kept apart: one refuses (with the reason and the range, before anything changes),
 the other applies what was accepted.
@@ -6,8 +21,8 @@ the other applies what was accepted.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
+import difflib
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -29,7 +44,8 @@ FOREIGN = ("use_sim_time", "qos_overrides.", "start_type_description_service")
 
 
 class ParameterServer:
-    """Declares every parameter of `table` on `node` and keeps `values` up to date.
+    """
+    Declares every parameter of `table` on `node` and keeps `values` up to date.
 
     state: returns the lifecycle state's label, for parameters that may change only while the
     node is unconfigured. applied: called with the names that changed, after the change.
@@ -84,7 +100,7 @@ class ParameterServer:
         return getattr(self._node, "_parameter_overrides", {})
 
     def _refuse(self, changes: list[Parameter]) -> SetParametersResult:
-        """Called before anything is set: says no with the reason, or yes."""
+        """Say no with the reason, or yes; rclpy calls it before anything is set."""
         ours = {change.name: change.value for change in changes if change.name in self._table}
         reason = self._wrong_time(ours) or self._table.refusal({**self.values, **ours})
         if reason is not None:
@@ -105,7 +121,7 @@ class ParameterServer:
         return None
 
     def _apply(self, changes: list[Parameter]) -> None:
-        """Called after the change."""
+        """Take over what was changed; rclpy calls it after the change."""
         ours = {change.name: change.value for change in changes if change.name in self._table}
         changed = {name for name, value in ours.items() if value != self.values[name]}
         self.values = {**self.values, **ours}
@@ -129,7 +145,8 @@ class _OneShot:
 
 
 def descriptor(spec: ParameterSpec) -> ParameterDescriptor:
-    """The table's row as ROS describes parameters.
+    """
+    Return the table's row as ROS describes parameters.
 
     Typed dynamically on purpose: rclpy would refuse a wrong type with the numbers of the types,
     without name or range; `ParameterSpec.refusal` refuses it with both.

@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What one parameter is: type, default, allowed values, when it may change. No rclpy in here."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+import math
+import re
 from typing import Literal
 
 Value = bool | int | float | str
@@ -22,7 +36,8 @@ _TYPE_NAME = {bool: "bool", int: "int", float: "double", str: "string"}
 
 @dataclass(frozen=True)
 class ParameterSpec:
-    """One parameter: its default (which fixes the type), its allowed values, when it may change.
+    """
+    One parameter: its default (which fixes the type), its allowed values, when it may change.
 
     `minimum` and `maximum` are inclusive and set for numbers only; `choices` or `pattern` restrict
     strings. `allowed_text` says the same in words.
@@ -45,7 +60,7 @@ class ParameterSpec:
 
     @property
     def allowed_text(self) -> str:
-        """What is allowed, in words."""
+        """Return what is allowed, in words."""
         if self.choices:
             return "one of " + ", ".join(self.choices)
         if self.pattern:
@@ -85,7 +100,7 @@ class ParameterSpec:
 
 
 def choice(name: str, choices: Iterable[str], text: str, when: Changeable) -> ParameterSpec:
-    """A string parameter whose first choice is its default."""
+    """Return a string parameter whose first choice is its default."""
     allowed = tuple(choices)
     return ParameterSpec(name, allowed[0], text, when, choices=allowed)
 
@@ -93,6 +108,6 @@ def choice(name: str, choices: Iterable[str], text: str, when: Changeable) -> Pa
 def number(
     name: str, default: float, low: float, high: float, text: str, when: Changeable
 ) -> ParameterSpec:
-    """A number; an int default makes it an integer parameter."""
+    """Return a number; an int default makes it an integer parameter."""
     kind = type(default)
     return ParameterSpec(name, default, text, when, minimum=kind(low), maximum=kind(high))

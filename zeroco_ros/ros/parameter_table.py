@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """All parameters of one node, with the rules between them. No rclpy in here."""
 
 from __future__ import annotations
@@ -11,7 +25,8 @@ Rule = Callable[[Mapping[str, Any]], str | None]
 
 
 class ParameterTable:
-    """Parameters in the order in which they are shown, by name.
+    """
+    Parameters in the order in which they are shown, by name.
 
     rules: each looks at a complete set of values, every one allowed for itself, and returns why
     they do not go together, or None.
@@ -48,7 +63,7 @@ class ParameterTable:
         return next(filter(None, (rule(values) for rule in self._rules)), None)
 
     def listing(self) -> str:
-        """The table as text, for a terminal."""
+        """Return the table as text, for a terminal."""
         lines = []
         for spec in self:
             shown = str(spec.default).lower() if isinstance(spec.default, bool) else spec.default

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What every configured node has: inputs, a worker on the newest item, a model, outputs."""
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+import time
 from typing import Any, Generic, Protocol, TypeVar
 
 from zeroco_ros.ros.diagnostics import Complaint
@@ -36,7 +50,8 @@ class Subscribed(Protocol):
 
 
 class Input(Protocol):
-    """The inputs of a node: topics, and what is made of their messages until the worker takes it.
+    """
+    The inputs of a node: topics, and what is made of their messages until the worker takes it.
 
     topics: all that is subscribed while an output is wanted. cameras: those that bring images.
     """
@@ -55,7 +70,8 @@ class Input(Protocol):
 
 
 class Pipeline(ABC, Generic[Item]):
-    """Topics -> items -> worker -> topics, for one configuration of a node.
+    """
+    Topics -> items -> worker -> topics, for one configuration of a node.
 
     A subclass's constructor calls `super().__init__`, builds the input, loads the model (raises
     ZerocoError when the parameters do not allow it; nothing is left behind then), then `_outfit`.
@@ -75,7 +91,7 @@ class Pipeline(ABC, Generic[Item]):
         )
 
     def _outfit(self, source: Input, outputs: Outputs, job: Callable[[Item], None]) -> None:
-        """The last step of construction."""
+        """Take the last step of construction."""
         self._input = source
         self._outputs = outputs
         self._job = job
@@ -86,11 +102,11 @@ class Pipeline(ABC, Generic[Item]):
         """Take over parameters that may change while images come in."""
 
     def complaints(self) -> Sequence[Complaint]:
-        """What is wrong beside the faults that every node has, while it is active."""
+        """Return what is wrong beside the faults that every node has, while it is active."""
         return ()
 
     def facts(self) -> Mapping[str, str]:
-        """What diagnostics show beside the facts that every node has."""
+        """Return what diagnostics show beside the facts that every node has."""
         return {}
 
     def start(self) -> None:
@@ -112,7 +128,7 @@ class Pipeline(ABC, Generic[Item]):
         del self._job, self.model
 
     def poll(self) -> None:
-        """Called a few times per second, whatever the node's clock does."""
+        """Do what is due a few times per second, whatever the node's clock does."""
         self.follow_subscribers()
 
     def follow_subscribers(self) -> None:
@@ -131,7 +147,7 @@ class Pipeline(ABC, Generic[Item]):
 
     @property
     def cameras(self) -> frozenset[str]:
-        """The input topics that bring images."""
+        """Return the input topics that bring images."""
         return frozenset(topic.topic for topic in self._input.cameras)
 
     @property

@@ -1,11 +1,25 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A node as a process: start, spin, stop on a signal, say with the exit code how it went."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, Protocol
 
@@ -36,7 +50,8 @@ class ManagedProcessNode(Protocol):
 
 
 class StopSignals:
-    """SIGINT and SIGTERM ask the loop to end; the second one ends the process as usual.
+    """
+    SIGINT and SIGTERM ask the loop to end; the second one ends the process as usual.
 
     rclpy's own handlers would invalidate the context at once, under the feet of an inference that
     is about to publish. While the node loads its model nothing can be half-done, so loading is
@@ -66,7 +81,8 @@ class StopSignals:
 
 
 def run(make_node: Callable[[], Any], arguments: Sequence[str]) -> int:
-    """Spin the node until a signal, its shutdown transition or the end of ROS; exit code.
+    """
+    Spin the node until a signal, its shutdown transition or the end of ROS; exit code.
 
     arguments: the command line after the program's name. 0: ended as asked. 1: it could not go
     on, and said why in the log. 2: not started, with one line on stderr that says why.

@@ -1,4 +1,19 @@
-"""One QoS vocabulary: default profiles, overrides by parameter, and events that say what is wrong.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+One QoS vocabulary: default profiles, overrides by parameter, and events that say what is wrong.
 
 Overrides have the names that rclpy's qos_overriding_options gives them, keyed by the resolved
 topic: `qos_overrides./camera/image.subscription.reliability: reliable`. They are declared when
@@ -16,9 +31,9 @@ from rclpy.node import Node
 from rclpy.qos import (
     DurabilityPolicy,
     HistoryPolicy,
+    qos_policy_name_from_kind,
     QoSProfile,
     ReliabilityPolicy,
-    qos_policy_name_from_kind,
 )
 
 from zeroco_ros.errors import ConfigError
@@ -71,7 +86,8 @@ def _profile(reliability: ReliabilityPolicy, depth: int) -> QoSProfile:
 
 
 def overridden(node: Node, topic: str, kind: Kind, profile: QoSProfile) -> QoSProfile:
-    """Declare the override parameters of one topic and return `profile` with them applied.
+    """
+    Declare the override parameters of one topic and return `profile` with them applied.
 
     topic: as the code names it (it is resolved and remapped here). Raises ConfigError that names
     the parameter, the value and what is allowed.
@@ -119,8 +135,12 @@ def subscription_events(topic: str, report: Callable[[str], None]) -> Subscripti
 def publisher_events(
     topic: str, report: Callable[[str], None], matched: Callable[[], None]
 ) -> PublisherEventCallbacks:
-    """Events of one output: incompatible subscribers are reported, `matched` is called on every
-    change of the subscribers where the distribution knows that event (from Jazzy on)."""
+    """
+    Events of one output.
+
+    Incompatible subscribers are reported, `matched` is called on every change of the subscribers
+    where the distribution knows that event (from Jazzy on).
+    """
 
     def incompatible(event: Any) -> None:
         policy = qos_policy_name_from_kind(event.last_policy_kind)

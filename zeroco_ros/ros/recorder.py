@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Listening to topics without decoding them: raw CDR bytes with their time of arrival."""
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+import threading
+import time
 from typing import Any
 
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -32,7 +46,8 @@ class Received:
 
 
 class TopicRecorder:
-    """Subscribes to `topics` (name -> type with a header) and calls `receive` for each message.
+    """
+    Subscribes to `topics` (name -> type with a header) and calls `receive` for each message.
 
     Messages come on the thread that spins the node; with `Spinner` that is one of its own.
     Reliable, the newest `depth` are kept while `receive` is busy.
@@ -72,7 +87,8 @@ class TopicRecorder:
 
 
 class Spinner:
-    """Spins a node on a thread of its own inside a `with` block.
+    """
+    Spins a node on a thread of its own inside a `with` block.
 
     An exception of a callback ends the thread and is raised at the end of the block. A node has
     one executor at a time: one that it had before gets it back then.

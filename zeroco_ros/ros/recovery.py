@@ -1,4 +1,19 @@
-"""What a node does about a network that fails: go on, exchange it, stop, or end the process.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What a node does about a network that fails: go on, exchange it, stop, or end the process.
 
 Everything here is called on the worker's thread; the node acts on the executor's.
 """
@@ -11,7 +26,7 @@ from typing import Any, Protocol, TypeVar
 from zeroco_ros.errors import ZerocoError
 from zeroco_ros.ros.journal import Journal
 from zeroco_ros.ros.metrics import Metrics
-from zeroco_ros.ros.model import RunningModel, free_memory
+from zeroco_ros.ros.model import free_memory, RunningModel
 
 Result = TypeVar("Result")
 
@@ -30,7 +45,8 @@ class Keeper(Protocol):
 
 
 class Recovery:
-    """Watches the worker's attempts.
+    """
+    Watches the worker's attempts.
 
     A result that is not finite: after `max_non_finite` in a row, what `on_non_finite` says.
     Out of memory: the cache is freed and the image tried once more, then the node deactivates.
@@ -53,7 +69,8 @@ class Recovery:
         self._in_a_row = 0
 
     def run(self, attempt: Callable[[], Result | None]) -> Result | None:
-        """What an attempt at one image returns; None where it has no result.
+        """
+        Return what an attempt at one image returns; None where it has no result.
 
         A void result is told by the attempt to the journal. An attempt that ran out of memory is
         made a second time.

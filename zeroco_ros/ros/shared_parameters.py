@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Parameters that more than one node has: the process, the network, the camera. No rclpy here."""
 
 from __future__ import annotations
@@ -5,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zeroco_ros.ros.parameter_spec import ParameterSpec, choice, number
+from zeroco_ros.ros.parameter_spec import choice, number, ParameterSpec
 
 PROCESS: tuple[ParameterSpec, ...] = (
     ParameterSpec(
@@ -151,7 +165,7 @@ IMAGES: tuple[ParameterSpec, ...] = (
 
 
 def times_in_order(values: Mapping[str, Any]) -> str | None:
-    """The rule of nodes with min_dt and max_dt."""
+    """Return the rule of nodes with min_dt and max_dt."""
     low, high = values["min_dt"], values["max_dt"]
     if low > high:
         return f"parameters min_dt and max_dt: {low} s > {high} s; allowed is min_dt <= max_dt"

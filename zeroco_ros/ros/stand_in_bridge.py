@@ -1,4 +1,19 @@
-"""Stand-in for cv_bridge, which PyPI does not have: the Python CvBridge with the same methods.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Stand-in for cv_bridge, which PyPI does not have: the Python CvBridge with the same methods.
 
 It converts between mono8, mono16, rgb8, bgr8, rgba8 and bgra8, reads YUV 4:2:2 and Bayer images,
 and passes everything else through by its type code (8UC3, 16UC1, 32FC2, ...). Unlike the original
@@ -15,7 +30,7 @@ import cv2
 import numpy as np
 
 from zeroco_ros.errors import ImageError
-from zeroco_ros.media.encodings import ENCODINGS, check_layout, decode_pixels
+from zeroco_ros.media.encodings import check_layout, decode_pixels, ENCODINGS
 from zeroco_ros.online.image_messages import buffer_of
 from zeroco_ros.ros.messages import byte_array
 
@@ -43,7 +58,8 @@ class CvBridge:
     """Image messages to OpenCV arrays and back."""
 
     def imgmsg_to_cv2(self, img_msg: Any, desired_encoding: str = "passthrough") -> Array:
-        """A sensor_msgs/Image to an array (H, W) or (H, W, C), native byte order.
+        """
+        Return a sensor_msgs/Image to an array (H, W) or (H, W, C), native byte order.
 
         desired_encoding: "passthrough" keeps the message's. Raises CvBridgeError.
         """
@@ -55,7 +71,8 @@ class CvBridge:
             raise CvBridgeError(str(error)) from error
 
     def cv2_to_imgmsg(self, cvim: Array, encoding: str = "passthrough", header: Any = None) -> Any:
-        """An array (H, W) or (H, W, C) to a sensor_msgs/Image.
+        """
+        Return an array (H, W) or (H, W, C) to a sensor_msgs/Image.
 
         encoding: "passthrough" writes the type code (8UC3). Raises TypeError for what is no
         array, CvBridgeError when the array does not have the type that `encoding` stands for.
@@ -82,7 +99,7 @@ class CvBridge:
     def compressed_imgmsg_to_cv2(
         self, cmprs_img_msg: Any, desired_encoding: str = "passthrough"
     ) -> Array:
-        """A sensor_msgs/CompressedImage to an array: BGR, or gray for gray files."""
+        """Return a sensor_msgs/CompressedImage to an array: BGR, or gray for gray files."""
         raw = np.frombuffer(buffer_of(cmprs_img_msg.data), np.uint8)
         try:
             pixels = cv2.imdecode(raw, cv2.IMREAD_ANYCOLOR) if raw.size else None
@@ -93,7 +110,7 @@ class CvBridge:
         return _convert(pixels, "bgr8" if pixels.ndim == 3 else "mono8", desired_encoding)
 
     def cv2_to_compressed_imgmsg(self, cvim: Array, dst_format: str = "jpg") -> Any:
-        """A BGR or gray array to a sensor_msgs/CompressedImage of a file format OpenCV writes."""
+        """Pack a BGR or gray array into a sensor_msgs/CompressedImage."""
         from sensor_msgs.msg import CompressedImage
 
         if not isinstance(cvim, (np.ndarray, np.generic)):
@@ -144,7 +161,7 @@ def _type_code(pixels: Array) -> str:
 
 
 def _read(message: Any) -> Array:
-    """The pixels as they are, contiguous and in native byte order."""
+    """Return the pixels as they are, contiguous and in native byte order."""
     code, channels = _code_of(message.encoding).split("C")
     dtype = np.dtype(_DTYPES[code])
     data = buffer_of(message.data)

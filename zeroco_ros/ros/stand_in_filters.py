@@ -1,4 +1,19 @@
-"""Stand-ins for message_filters, which PyPI does not have: same names, signatures and pairing.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Stand-ins for message_filters, which PyPI does not have: same names, signatures and pairing.
 
 They behave like the Python message_filters of Humble to Kilted for every sequence of messages,
 also where that is awkward: queues lose their oldest stamps first, so that after a clock that went
@@ -9,9 +24,9 @@ raises does not leave the synchronizer locked.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 import itertools
 import threading
-from collections.abc import Callable, Sequence
 from typing import Any
 
 NANOSECONDS = 1_000_000_000
@@ -48,11 +63,11 @@ class Subscriber(SimpleFilter):
         self.sub = node.create_subscription(msg_type, topic, self.callback, *args, **kwargs)
 
     def callback(self, msg: Any) -> None:
-        """Called by the subscription."""
+        """Take a message of the subscription."""
         self.signalMessage(msg)
 
     def getTopic(self) -> str:  # noqa: N802
-        """The topic as it was given."""
+        """Return the topic as it was given."""
         return self.topic
 
     def __getattr__(self, key: str) -> Any:
@@ -94,12 +109,12 @@ class Cache(SimpleFilter):
         return self._where(lambda time: from_stamp <= time <= to_stamp)
 
     def getElemAfterTime(self, stamp: Any) -> Any:  # noqa: N802
-        """The first stored message at or after `stamp`, or None."""
+        """Return the first stored message at or after `stamp`, or None."""
         found = self._where(lambda time: time >= stamp)
         return found[0] if found else None
 
     def getElemBeforeTime(self, stamp: Any) -> Any:  # noqa: N802
-        """The last stored message at or before `stamp`, or None."""
+        """Return the last stored message at or before `stamp`, or None."""
         found = self._where(lambda time: time <= stamp)
         return found[-1] if found else None
 
@@ -112,7 +127,7 @@ class Cache(SimpleFilter):
         return self.cache_times[0] if self.cache_times else None
 
     def getLast(self) -> Any:  # noqa: N802
-        """The first message at or after the latest time, or None."""
+        """Return the first message at or after the latest time, or None."""
         latest = self.getLastestTime()
         return None if latest is None else self.getElemAfterTime(latest)
 
@@ -139,7 +154,7 @@ class TimeSynchronizer(SimpleFilter):
         ]
 
     def add(self, msg: Any, my_queue: Queue, my_queue_index: int | None = None) -> None:
-        """Called by the input filters."""
+        """Take a message of an input filter."""
         with self.lock:
             self._enqueue(_header_ns(msg), msg, my_queue)
             for stamp in sorted(set.intersection(*(set(queue) for queue in self.queues))):
@@ -156,7 +171,8 @@ class TimeSynchronizer(SimpleFilter):
 
 
 class ApproximateTimeSynchronizer(TimeSynchronizer):
-    """Outputs one message of each input whose stamps all lie within less than `slop` seconds.
+    """
+    Outputs one message of each input whose stamps all lie within less than `slop` seconds.
 
     For each new message the closest partners of the other inputs are tried first. Messages
     without a header are refused, or stamped with the ROS time of now if allow_headerless.
@@ -170,7 +186,7 @@ class ApproximateTimeSynchronizer(TimeSynchronizer):
         self.allow_headerless = allow_headerless
 
     def add(self, msg: Any, my_queue: Queue, my_queue_index: int | None = None) -> None:
-        """Called by the input filters."""
+        """Take a message of an input filter."""
         stamp = _stamp(msg, self.allow_headerless)
         if stamp is None:
             return

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Two cameras into pairs with message_filters, made to survive a clock that goes back."""
 
 from __future__ import annotations
@@ -15,7 +29,8 @@ Build = Callable[[Sequence[Any], int, float, Callable[..., None]], Any]
 
 
 class OrderGuard:
-    """The stamp rules of `TemporalPairer` for one camera, without its pairs.
+    """
+    The stamp rules of `TemporalPairer` for one camera, without its pairs.
 
     A frame that is late or repeated is to be dropped; after a jump back everything starts anew.
     """
@@ -37,7 +52,7 @@ class OrderGuard:
         self._pairer.clear()
 
     def counts(self) -> dict[str, int]:
-        """The pairer's counters of this camera."""
+        """Return the pairer's counters of this camera."""
         return self._pairer.counters.as_dict()
 
 
@@ -47,8 +62,10 @@ class _Feed:
     def __init__(self) -> None:
         self._callbacks: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
 
-    def registerCallback(self, callback: Callable[..., None], *arguments: Any) -> int:  # noqa: N802
-        """Called by the synchronizer."""
+    def registerCallback(  # noqa: N802
+        self, callback: Callable[..., None], *arguments: Any
+    ) -> int:
+        """Keep what the synchronizer wants to be called."""
         self._callbacks.append((callback, arguments))
         return len(self._callbacks) - 1
 
@@ -59,7 +76,8 @@ class _Feed:
 
 
 class Synchronizer:
-    """Pairs of messages (anything with a `header`) whose stamps differ by at most `slop` seconds.
+    """
+    Pairs of messages (anything with a `header`) whose stamps differ by at most `slop` seconds.
 
     slop 0 asks for equal stamps. `clear` builds message_filters' synchronizer anew: it keeps the
     newest old stamps after a jump back and then starves. build: how; None takes message_filters
@@ -87,7 +105,7 @@ class Synchronizer:
         build(self._feeds, self._queue_size, self._slop, self._paired)
 
     def push(self, side: int, message: Any) -> None:
-        """side 0: left, 1: right."""
+        """Take a message of side 0, left, or 1, right."""
         self._feeds[side].push(message)
 
     def _paired(self, left: Any, right: Any) -> None:
@@ -96,7 +114,8 @@ class Synchronizer:
 
 
 class CameraPairer:
-    """Two cameras, each in order, into pairs: `OrderGuard` for both and `Synchronizer`.
+    """
+    Two cameras, each in order, into pairs: `OrderGuard` for both and `Synchronizer`.
 
     slop, queue_size, build: of the synchronizer. on_event: as of TemporalPairer.
     """
@@ -127,7 +146,7 @@ class CameraPairer:
             guard.clear()
 
     def counts(self) -> dict[str, int]:
-        """The counters of both sides together, the pairs, and the images that are in none."""
+        """Return counters of both sides together, the pairs, and the images that are in none."""
         left, right = (guard.counts() for guard in self._guards)
         counts = {name: left[name] + right[name] for name in left}
         pairs = self._synchronizer.pairs
@@ -147,7 +166,7 @@ class CameraPairer:
 def build_stand_in(
     filters: Sequence[Any], queue_size: int, slop: float, callback: Callable[..., None]
 ) -> Any:
-    """The stand-in for message_filters, wherever ROS is installed: the same pairs everywhere."""
+    """Give stand-in for message_filters, wherever ROS is installed: the same pairs everywhere."""
     if slop > 0:
         synchronizer = stand_in_filters.ApproximateTimeSynchronizer(filters, queue_size, slop)
     else:

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Every topic of every node, in tables. Nothing here imports rclpy."""
 
 from __future__ import annotations
@@ -9,7 +23,8 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """One topic: its name before remapping, message type, encoding and meaning.
+    """
+    One topic: its name before remapping, message type, encoding and meaning.
 
     companion: an output that goes with others and is not worth the work alone. latched: the last
     message is kept for subscribers that come later.
@@ -25,7 +40,7 @@ class TopicSpec:
 
     @property
     def short(self) -> str:
-        """The name without `~/`."""
+        """Return the name without `~/`."""
         return self.name.removeprefix("~/")
 
     @property

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A camera topic of a bag as a recording."""
 
 from __future__ import annotations
@@ -17,7 +31,8 @@ from zeroco_ros.sequence.frames import Closing, Frame, selected
 
 
 class BagSequence(Closing):
-    """The pictures of one camera of a bag, with their headers' stamps.
+    """
+    The pictures of one camera of a bag, with their headers' stamps.
 
     topic: None takes the first one that is a camera. reader, topic and info_topic (the CameraInfo
     beside it, or None) are there for what else the bag knows. Raises BagError where there is no

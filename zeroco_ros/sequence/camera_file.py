@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A rectified camera as a calibration file of ROS."""
 
 from __future__ import annotations
@@ -14,7 +28,8 @@ from zeroco_ros.media.atomic import atomic_write
 def write_camera(
     path: str | Path, K: npt.NDArray[np.float64], width: int, height: int, name: str = "depth"
 ) -> None:
-    """Write a pinhole camera without distortion as camera_calibration's YAML, atomically.
+    """
+    Write a pinhole camera without distortion as camera_calibration's YAML, atomically.
 
     K: (3, 3) pixels; width, height: of its images. Raises ImageError for an unwritable folder.
     """

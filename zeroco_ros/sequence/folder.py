@@ -1,14 +1,28 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A folder of images as a recording."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
+import re
 
 from zeroco_ros.errors import ConfigError, ImageError
 from zeroco_ros.media.images import read_image
-from zeroco_ros.sequence.frames import NANOSECONDS, Closing, Frame, nanoseconds, selected
+from zeroco_ros.sequence.frames import Closing, Frame, NANOSECONDS, nanoseconds, selected
 
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 # files beside the frames in RGB-D data sets
@@ -19,7 +33,8 @@ _NANOSECONDS = re.compile(r"\d{18,19}")
 
 
 class FolderSequence(Closing):
-    """The images of a folder in the order of their names, numbers counted ("9" before "10").
+    """
+    The images of a folder in the order of their names, numbers counted ("9" before "10").
 
     Where there are NAME.color.EXT files (7-Scenes), they alone are the frames; else depth and
     other maps are left out by their names. Stamps are taken from the names, from a times.txt with
@@ -48,7 +63,7 @@ class FolderSequence(Closing):
 
 
 def stem(file: Path) -> str:
-    """The name of a frame's file without ".color" and its extension."""
+    """Return the name of a frame's file without ".color" and its extension."""
     return file.stem.removesuffix(".color")
 
 

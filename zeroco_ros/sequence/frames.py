@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The frames of a recording one by one, whatever it is kept in."""
 
 from __future__ import annotations
@@ -19,7 +33,8 @@ NANOSECONDS = 1_000_000_000
 
 
 def nanoseconds(seconds: str) -> int:
-    """Read a text of seconds without the digits that a float loses.
+    """
+    Read a text of seconds without the digits that a float loses.
 
     Raises ValueError where it is no number.
     """
@@ -31,7 +46,8 @@ def nanoseconds(seconds: str) -> int:
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture of a recording.
+    """
+    One picture of a recording.
 
     image: (H, W, 3) uint8 RGB or (H, W) uint8 gray, as the camera gave it. stamp_ns: when, in
     nanoseconds. index: its place in the recording, from 0. name: for files made from it.
@@ -44,7 +60,8 @@ class Frame:
 
 
 class Sequence(Protocol):
-    """A recording that is read frame by frame; a context manager.
+    """
+    A recording that is read frame by frame; a context manager.
 
     path: as given. words: what is read, for a person. count: frames it says to have, None where
     that is not known. frame_id: name of the camera's coordinate frame, "" where there is none.
@@ -58,7 +75,8 @@ class Sequence(Protocol):
     warnings: list[str]
 
     def frames(self, every: int = 1, limit: int | None = None) -> Iterator[Frame]:
-        """Every `every`-th frame from the first one on, `limit` of them at most.
+        """
+        Every `every`-th frame from the first one on, `limit` of them at most.
 
         A frame that cannot be decoded is left out, with a warning.
         """
@@ -77,7 +95,8 @@ class Sequence(Protocol):
 
 
 def open_sequence(path: str | Path, *, topic: str | None = None, fps: float = 10.0) -> Sequence:
-    """Open a recording.
+    """
+    Open a recording.
 
     path: a rosbag2 folder or file, a video, or a folder of images. topic: image topic of a bag;
     None takes the first camera. fps: frames per second of a folder whose file names are not

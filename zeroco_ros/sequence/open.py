@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The camera and the poses of a recording, from where the user says or where they are found."""
 
 from __future__ import annotations
@@ -36,7 +50,8 @@ _RECTIFIED = "rect"  # image_rect, image_rect_color: distortion is already taken
 def open_camera(
     sequence: Sequence, file: str | Path | None, size: tuple[int, int]
 ) -> tuple[Camera, str]:
-    """The camera of a recording, and in words where it is from.
+    """
+    Return the camera of a recording, and in words where it is from.
 
     file: a calibration file, None looks for the camera_info of a bag (its first message counts
     for all) or a calibration file beside the images. size: (width, height) of the frames. Raises
@@ -89,7 +104,8 @@ def _bag_camera(sequence: BagSequence, size: tuple[int, int]) -> tuple[Camera, s
 
 
 def open_poses(sequence: Sequence, given: str) -> Poses | None:
-    """The poses of a recording.
+    """
+    Return the poses of a recording.
 
     given: "none"; a topic of the bag; a file or folder (see pose_files); or "auto": tf where it
     knows the camera's motion, else odometry whose relation to the camera is known, else a

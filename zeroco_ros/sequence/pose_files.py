@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pose files: TUM and KITTI text, and a folder of 7-Scenes' NAME.pose.txt."""
 
 from __future__ import annotations
@@ -26,7 +40,8 @@ _NOT_RIGID = 0.02  # largest difference of R^T R from the identity that rounding
 
 
 def read_poses(path: str | Path, count: int | None = None) -> Poses:
-    """Read poses c2w; the number of columns tells the format.
+    """
+    Read poses c2w; the number of columns tells the format.
 
     count: frames of the recording, which the rows of a KITTI file must match; None does not ask.
     Raises ConfigError, naming the line, for a file that is missing or of another kind.
@@ -47,7 +62,8 @@ def read_poses(path: str | Path, count: int | None = None) -> Poses:
 
 
 def write_tum(path: str | Path, stamps_ns: Iterable[int], poses: Iterable[Array]) -> None:
-    """Write poses c2w as TUM text: seconds x y z qx qy qz qw, one line each, atomically.
+    """
+    Write poses c2w as TUM text: seconds x y z qx qy qz qw, one line each, atomically.
 
     Raises ImageError for an unwritable folder.
     """
@@ -135,7 +151,7 @@ def _numbers(path: Path, number: int, row: list[str], *, finite: bool = True) ->
 
 
 def _rigid(matrix: Array, where: str) -> Array:
-    """The pose with the nearest exact rotation: text has few digits."""
+    """Return the pose with the nearest exact rotation: text has few digits."""
     R = matrix[:3, :3]
     if np.abs(R.T @ R - np.eye(3)).max() > _NOT_RIGID or np.linalg.det(R) < 0:
         raise ConfigError(f"{where} is no rotation and translation: its 3x3 is not a rotation")

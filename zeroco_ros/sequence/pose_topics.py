@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Poses of a bag's camera from its topics: tf, odometry, stamped poses and transforms."""
 
 from __future__ import annotations
@@ -31,7 +45,8 @@ def pose_topics(sequence: BagSequence) -> list[str]:
 
 
 def topic_poses(sequence: BagSequence, topic: str) -> Poses:
-    """The camera's poses from a topic of its bag.
+    """
+    Return the camera's poses from a topic of its bag.
 
     A pose (PoseStamped) is taken as the camera's own, with optical axes. Odometry and transforms
     name the frame that they move; where it is not the camera's, tf must connect the two.
@@ -50,15 +65,19 @@ def topic_poses(sequence: BagSequence, topic: str) -> Poses:
 
 
 def tf_poses(sequence: BagSequence) -> Poses | None:
-    """The camera's poses from tf; None where tf does not know the motion of its frame."""
+    """Return the camera's poses from tf; None where tf does not know the motion of its frame."""
     tree = TfTree(sequence.reader)
     world = tree.world_of(sequence.frame_id) if sequence.frame_id else None
     return None if world is None else _TfPoses(tree, world, sequence.frame_id)
 
 
 def odometry_poses(sequence: BagSequence) -> Poses | None:
-    """The camera's poses from the bag's only odometry, where its relation to the camera is known:
-    it moves the camera's own frame, or one that tf connects with it. None otherwise."""
+    """
+    Return the camera's poses from the bag's only odometry, None where it is not the camera's.
+
+    Its relation to the camera must be known: it moves the camera's own frame, or one that tf
+    connects with it.
+    """
     topics = sequence.reader.topics.values()
     names = [t.name for t in topics if t.type == ODOMETRY and t.count]
     if len(names) != 1:
@@ -70,8 +89,11 @@ def odometry_poses(sequence: BagSequence) -> Poses | None:
 
 
 def neighbor_poses(sequence: BagSequence) -> Poses | None:
-    """The poses of a PoseStamped topic beside the camera's, as /cam0/pose beside /cam0/image_raw;
-    those elsewhere may be anything, a goal for example. None where there is none."""
+    """
+    Return the poses of a PoseStamped topic beside the camera's, None where there is none.
+
+    As /cam0/pose beside /cam0/image_raw; those elsewhere may be anything, a goal for example.
+    """
     topics = sequence.reader.topics.values()
     names = [t.name for t in topics if t.type == POSE and t.count]
     topic = best_match(sequence.topic, names, lambda shared: shared > 1)

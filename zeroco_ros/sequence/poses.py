@@ -1,4 +1,19 @@
-"""Poses that come with a recording: where the camera was at each frame, in meters.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Poses that come with a recording: where the camera was at each frame, in meters.
 
 A pose is camera to world (4, 4) float64 with OpenCV's axes: x right, y down, z forward.
 """
@@ -13,7 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zeroco_ros.geometry.transforms import interpolate
-from zeroco_ros.sequence.frames import NANOSECONDS, Frame
+from zeroco_ros.sequence.frames import Frame, NANOSECONDS
 
 Array = npt.NDArray[np.float64]
 
@@ -32,12 +47,13 @@ class Poses(Protocol):
         ...
 
     def at(self, frame: Frame) -> Array | None:
-        """The camera's pose c2w (4, 4) at a frame, None where it is not known."""
+        """Return the camera's pose c2w (4, 4) at a frame, None where it is not known."""
         ...
 
 
 class StampedPoses:
-    """Poses with stamps, interpolated between neighbors at most MAX_GAP seconds apart.
+    """
+    Poses with stamps, interpolated between neighbors at most MAX_GAP seconds apart.
 
     stamps: nanoseconds in any order, of equal ones the first counts; matrices: (4, 4) each.
     """
@@ -53,7 +69,7 @@ class StampedPoses:
         return self.at_stamp(frame.stamp_ns)
 
     def at_stamp(self, stamp_ns: int) -> Array | None:
-        """The pose at a time in nanoseconds, None outside of the poses and in large gaps."""
+        """Return pose at a time in nanoseconds, None outside of the poses and in large gaps."""
         if not len(self.stamps):
             return None
         first, last = int(self.stamps[0]), int(self.stamps[-1])

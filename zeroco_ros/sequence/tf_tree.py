@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The transforms on /tf and /tf_static of a bag as a tree of coordinate frames (REP 105)."""
 
 from __future__ import annotations
@@ -60,14 +74,15 @@ class TfTree:
             self.edges[child] = Edge(parent, None, StampedPoses(stamps, matrices, "tf"))
 
     def ancestors(self, frame: str) -> list[str]:
-        """The frame, its parent, and so on up to the root; a loop ends where it closes."""
+        """Return the frame, its parent, and so on up to the root; a loop ends where it closes."""
         chain = [_name(frame)]
         while chain[-1] in self.edges and self.edges[chain[-1]].parent not in chain:
             chain.append(self.edges[chain[-1]].parent)
         return chain
 
     def world_of(self, frame: str) -> str | None:
-        """The frame to see a camera's motion in: "odom", else the root; None where it is alone.
+        """
+        Return frame to see a camera's motion in: "odom", else the root; None where it is alone.
 
         None too where all transforms on the way are fixed: then nothing is known about motion.
         """
@@ -77,8 +92,12 @@ class TfTree:
         return world if any(self.edges[child].fixed is None for child in way) else None
 
     def lookup(self, parent: str, child: str, stamp_ns: int) -> Array | None:
-        """T_parent_from_child (4, 4) at a time; None where the frames are not connected or the
-        transform is not known then. The two may lie on different branches."""
+        """
+        T_parent_from_child (4, 4) at a time.
+
+        None where the frames are not connected or the transform is not known then. The two may lie
+        on different branches.
+        """
         up, down = self.ancestors(_name(child)), self.ancestors(_name(parent))
         common = next((frame for frame in up if frame in down), None)
         if common is None:
@@ -109,7 +128,7 @@ def _name(frame: str) -> str:
 
 
 def _matrix(transform: object) -> Array | None:
-    """A geometry_msgs/Transform as (4, 4); None where its quaternion says nothing."""
+    """Return a geometry_msgs/Transform as (4, 4); None where its quaternion says nothing."""
     t, q = transform.translation, transform.rotation  # type: ignore[attr-defined]
     try:
         return np.asarray(pose_to_matrix((t.x, t.y, t.z), (q.x, q.y, q.z, q.w)), dtype=np.float64)

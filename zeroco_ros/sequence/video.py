@@ -1,20 +1,35 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A video file as a recording, through OpenCV."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from zeroco_ros.errors import ConfigError, ImageError
-from zeroco_ros.sequence.frames import NANOSECONDS, Closing, Frame
+from zeroco_ros.sequence.frames import Closing, Frame, NANOSECONDS
 
 
 class VideoSequence(Closing):
-    """Frames of a video, with the stamps that the file says.
+    """
+    Frames of a video, with the stamps that the file says.
 
     Raises ImageError for a file that is no video or whose first frame cannot be decoded.
     """
@@ -54,7 +69,7 @@ class VideoSequence(Closing):
             video.release()
 
     def _stamp(self, video: cv2.VideoCapture, index: int, last: int) -> int:
-        """What the file says, or by counting where it does not."""
+        """Return what the file says, or by counting where it does not."""
         said = round(float(video.get(cv2.CAP_PROP_POS_MSEC)) * 1_000_000)
         return said if said > last else max(last + 1, round(index / self._fps * NANOSECONDS))
 

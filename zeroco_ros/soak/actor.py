@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The steps of a soak, done: to a node through its topics and services."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+import time
 
 from zeroco_ros.soak import messages
 from zeroco_ros.soak.live import Broken, Live
@@ -36,7 +50,8 @@ class Patience:
 
 
 class Actor:
-    """Does steps and keeps the books. sent, infos: images and camera_infos so far.
+    """
+    Does steps and keeps the books. sent, infos: images and camera_infos so far.
 
     violate: called with what the node should not have done.
     """

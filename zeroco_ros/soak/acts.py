@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a bad day brings: each act asks `Traffic` for images and yields steps. No ROS in here."""
 
 from __future__ import annotations
@@ -8,11 +22,11 @@ from typing import TYPE_CHECKING
 
 from zeroco_ros.soak.pictures import ENCODINGS, LOOKS
 from zeroco_ros.soak.steps import (
-    SECOND,
     Audience,
     Calibration,
     Misfit,
     Pause,
+    SECOND,
     Setting,
     Settle,
     SlowConsumer,
@@ -41,7 +55,7 @@ BROKEN = (
 
 
 def _steady(traffic: Traffic) -> Iterator[Step]:
-    """A good camera, at last."""
+    """Yield a good camera, at last."""
     for _ in range(traffic.below(100, 20)):
         traffic.wait()
         yield traffic.picture()
@@ -65,7 +79,7 @@ def _gaps(traffic: Traffic) -> Iterator[Step]:
 
 
 def _leaps(traffic: Traffic) -> Iterator[Step]:
-    """The clock leaps ahead, by up to a year."""
+    """Yield the clock leaps ahead, by up to a year."""
     for _ in range(3):
         traffic.now += traffic.below(YEAR // SECOND) * SECOND
         for _ in range(traffic.below(5, 1)):
@@ -93,7 +107,7 @@ def _late(traffic: Traffic) -> Iterator[Step]:
 
 
 def _loops(traffic: Traffic) -> Iterator[Step]:
-    """A bag that begins again and again."""
+    """Yield a bag that begins again and again."""
     for _ in range(traffic.below(7, 2)):
         start = traffic.now
         for _ in range(traffic.below(12, 1)):
@@ -104,7 +118,7 @@ def _loops(traffic: Traffic) -> Iterator[Step]:
 
 
 def _zero_stamps(traffic: Traffic) -> Iterator[Step]:
-    """The camera loses its clock and finds it again."""
+    """Yield the camera loses its clock and finds it again."""
     traffic.epoch += 1
     for _ in range(traffic.below(10, 2)):
         yield traffic.picture(stamp=0)
@@ -150,7 +164,7 @@ def _looks(traffic: Traffic) -> Iterator[Step]:
 
 
 def _settings(traffic: Traffic) -> Iterator[Step]:
-    """A storm of parameters, sense and nonsense, while images come."""
+    """Yield a storm of parameters, sense and nonsense, while images come."""
     subject = traffic.subject
     live, nonsense = list(subject.live), subject.nonsense
     for _ in range(traffic.below(40, 10)):
@@ -168,7 +182,7 @@ def _settings(traffic: Traffic) -> Iterator[Step]:
 
 
 def _audiences(traffic: Traffic) -> Iterator[Step]:
-    """Subscribers come and go; without any the node must not listen."""
+    """Let subscribers come and go; without any the node must not listen."""
     outputs = traffic.subject.outputs
     for _ in range(traffic.below(4, 2)):
         wanted = tuple(name for name in outputs if traffic.below(2))
@@ -195,7 +209,7 @@ def _slow_consumer(traffic: Traffic) -> Iterator[Step]:
 
 
 def _misfits(traffic: Traffic) -> Iterator[Step]:
-    """A camera whose quality of service does not fit, beside the one that fits."""
+    """Yield a camera whose quality of service does not fit, beside the one that fits."""
     yield Misfit(True)
     for _ in range(traffic.below(8, 2)):
         traffic.wait()
@@ -204,7 +218,11 @@ def _misfits(traffic: Traffic) -> Iterator[Step]:
 
 
 def _lifecycle(traffic: Traffic) -> Iterator[Step]:
-    """A storm of transitions, also such as do not exist; images that nobody takes between."""
+    """
+    Yield a storm of transitions, also such as do not exist.
+
+    Images that nobody takes between.
+    """
     for _ in range(traffic.below(4, 1)):
         yield Settle()
         yield Transition("activate", False)

@@ -1,17 +1,31 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The other end of the node's topics and services: a camera, an audience, an operator."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+import time
 from typing import Any
 
-import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition as TransitionNumber
 from lifecycle_msgs.srv import ChangeState
+import numpy as np
 from rcl_interfaces.srv import SetParameters
+import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.logging import LoggingSeverity
 from rclpy.parameter import Parameter
@@ -32,7 +46,8 @@ class Broken(Exception):  # noqa: N818
 
 
 class Live:
-    """Topics and services of one node. on_result: called with output and message.
+    """
+    Topics and services of one node. on_result: called with output and message.
 
     told: the newest diagnostics as key -> value. heard: when diagnostics came, monotonic seconds.
     check: called while waiting; what it raises ends the wait.

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Steps of a soak as ROS messages, also such as no driver should ever send."""
 
 from __future__ import annotations
@@ -9,8 +23,8 @@ from typing import Any
 import numpy as np
 from sensor_msgs.msg import CameraInfo, Image
 
-from zeroco_ros.soak.pictures import Painter, laid_out
-from zeroco_ros.soak.steps import SECOND, Picture
+from zeroco_ros.soak.pictures import laid_out, Painter
+from zeroco_ros.soak.steps import Picture, SECOND
 
 HUGE = 2**32 - 1
 

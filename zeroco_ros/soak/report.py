@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a soak found, as JSON and in a line. No ROS in here."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +28,8 @@ from zeroco_ros.soak.watch import Violation
 
 @dataclass(frozen=True)
 class SoakReport:
-    """A finished soak.
+    """
+    A finished soak.
 
     frames: images asked for; sent: sent; taken: of those, while the node listened; camera_infos:
     sent beside them. steps: of all kinds; traffic_sha256: hash of them, equal for equal traffic.

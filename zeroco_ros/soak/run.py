@@ -1,18 +1,32 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A soak: traffic into a live node, watched all the while."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
-import os
-import signal
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+import dataclasses
+import hashlib
 from itertools import pairwise
+import os
 from pathlib import Path
+import signal
+import threading
+import time
 from typing import Any
 
 from sensor_msgs.msg import Image
@@ -20,11 +34,11 @@ from sensor_msgs.msg import Image
 from zeroco_ros.errors import BackendError
 from zeroco_ros.ros.managed_node import ManagedNode
 from zeroco_ros.soak.actor import Actor, Patience
-from zeroco_ros.soak.live import DEPTH, Broken, Live, pixels_of
+from zeroco_ros.soak.live import Broken, DEPTH, Live, pixels_of
 from zeroco_ros.soak.process import NodeUnderTest
 from zeroco_ros.soak.report import SoakReport
-from zeroco_ros.soak.steps import SECOND, Picture
-from zeroco_ros.soak.subject import SUBJECTS, Subject
+from zeroco_ros.soak.steps import Picture, SECOND
+from zeroco_ros.soak.subject import Subject, SUBJECTS
 from zeroco_ros.soak.traffic import Traffic
 from zeroco_ros.soak.watch import Books, Limits, Memory, Outputs, Violation
 
@@ -34,7 +48,8 @@ TOLD = 1000  # images between lines of progress
 
 @dataclasses.dataclass(frozen=True)
 class SoakOptions:
-    """What to soak. frames: images to send. size: (height, width) of most of them.
+    """
+    What to soak. frames: images to send. size: (height, width) of most of them.
 
     parameters: of the node. out: folder for the report and the node's console output. patience:
     seconds for whatever the node has to do, its start apart. say: called with a line of progress.
@@ -53,7 +68,8 @@ class SoakOptions:
 
 
 def run_soak(options: SoakOptions) -> SoakReport:
-    """Soak a node and write OUT/soak.json; the report says whether everything held.
+    """
+    Soak a node and write OUT/soak.json; the report says whether everything held.
 
     Raises BackendError where the node does not start.
     """

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The two nodes as a soak sees them: outputs, counters, parameters that may change. No ROS."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+import math
 from typing import Any
 
 NAN, INF = math.nan, math.inf
@@ -29,7 +43,8 @@ _NONSENSE: tuple[tuple[str, Any], ...] = (
 
 @dataclass(frozen=True)
 class Subject:
-    """A node to soak.
+    """
+    A node to soak.
 
     outputs: image outputs by short name, main one first. held: images that it may hold at most.
     live: parameters and the values that they may take at work; the first one is the value to go

@@ -1,4 +1,19 @@
-"""Hostile traffic from a seed: what a bad day brings, act after act. No ROS in here.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Hostile traffic from a seed: what a bad day brings, act after act. No ROS in here.
 
 The same seed gives the same steps; those of fewer images are the beginning of those of more, so
 that `zeroco soak --seed S --frames N` comes by the step that failed again.
@@ -10,8 +25,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zeroco_ros.soak.acts import ACTS, Act
-from zeroco_ros.soak.steps import SECOND, Audience, Calibration, Picture, Settle, Step
+from zeroco_ros.soak.acts import Act, ACTS
+from zeroco_ros.soak.steps import Audience, Calibration, Picture, SECOND, Settle, Step
 from zeroco_ros.soak.subject import Subject
 
 BASE = 1_000 * SECOND
@@ -19,7 +34,8 @@ ACTS_BETWEEN_SETTLING = 6
 
 
 class Traffic:
-    """Steps without end; `frames` cuts them off after so many images.
+    """
+    Steps without end; `frames` cuts them off after so many images.
 
     size: (height, width) of most images.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What must hold of a node at all times, and what is said where it does not. No ROS in here."""
 
 from __future__ import annotations
@@ -26,7 +40,8 @@ class Violation:
 
 @dataclass(frozen=True)
 class Limits:
-    """What is still all right.
+    """
+    What is still all right.
 
     growth: MB of memory between the end of the warm-up and the end. slope: MB per 10 000 images
     after it. warm_up: share of the run. enough: samples (one a second) below which memory is not
@@ -92,7 +107,8 @@ def _value_faults(output: str, pixels: Array) -> list[str]:
 
 
 class Books:
-    """Checks the counters of diagnostics against each other and against what was sent.
+    """
+    Checks the counters of diagnostics against each other and against what was sent.
 
     counters: their names; ends: those of them in one of which every image ends. expected: images
     sent while the node listened. refused: those of them that are broken.
@@ -154,7 +170,8 @@ class Memory:
     samples: list[tuple[int, float]] = field(default_factory=list)
 
     def summary(self, limits: Limits) -> dict[str, float]:
-        """Return MB at the end of the warm-up and at the end, the peak, and MB per 10 000 images.
+        """
+        Return MB at the end of the warm-up and at the end, the peak, and MB per 10 000 images.
 
         Empty before there are samples. The ends are medians over a tenth of what is judged.
         """

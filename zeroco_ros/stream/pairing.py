@@ -1,4 +1,19 @@
-"""Which frames of one camera make a pair, whatever the stamps do.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Which frames of one camera make a pair, whatever the stamps do.
 
 A camera on a robot drops frames, repeats them, delivers them late, restarts its clock, loses its
 clock and changes its resolution. `TemporalPairer` turns such a stream into pairs whose time
@@ -37,7 +52,8 @@ class Pair(Generic[Frame]):
 
 @dataclass
 class PairingCounters:
-    """What became of every frame: received = paired + started + dropped frames, always.
+    """
+    What became of every frame: received = paired + started + dropped frames, always.
 
     received            frames pushed
     paired              frames that completed a pair
@@ -73,7 +89,8 @@ class PairingCounters:
 
 
 class TemporalPairer(Generic[Frame]):
-    """Pairs each frame with the one `stride` frames before it, within [min_dt, max_dt] seconds.
+    """
+    Pairs each frame with the one `stride` frames before it, within [min_dt, max_dt] seconds.
 
     stride    1 pairs neighbors; n pairs a frame with the n-th accepted frame before it.
     min_dt    seconds; a frame closer than this to its partner is dropped (the partner stays).
@@ -127,7 +144,8 @@ class TemporalPairer(Generic[Frame]):
         return len(self._frames)
 
     def push(self, stamp_ns: int, frame: Frame, shape: Hashable = None) -> Pair[Frame] | None:
-        """Take the next frame as it arrives; return the pair that it completes, if any.
+        """
+        Take the next frame as it arrives; return the pair that it completes, if any.
 
         stamp_ns: capture time in integer nanoseconds, 0 = unknown. shape: anything that must be
         equal for two frames to be comparable, usually (height, width).
@@ -151,7 +169,7 @@ class TemporalPairer(Generic[Frame]):
             self._tell("zero_stamp", "header.stamp is zero: frames are paired in arrival order")
 
     def _in_order(self, stamp: int) -> bool:
-        """False when the frame is to be dropped; clears everything on a jump back."""
+        """Return False when the frame is to be dropped; clears everything on a jump back."""
         last = self._recent[-1]
         if stamp > last or (stamp == 0 and last == 0):
             self._late_run = 0

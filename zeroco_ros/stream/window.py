@@ -1,4 +1,19 @@
-"""The key frames that a moving camera is measured against: few, far enough apart, bounded.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The key frames that a moving camera is measured against: few, far enough apart, bounded.
 
 A frame becomes a key frame by parallax, not by count: a standing robot adds nothing however long
 it stands, a fast one adds every frame (Klein and Murray, ISMAR 2007; Engel et al., DSO, 2018).
@@ -6,9 +21,9 @@ it stands, a fast one adds every frame (Klein and Murray, ISMAR 2007; Engel et a
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Iterator
+import math
 from typing import Generic, TypeVar
 
 from zeroco_ros.errors import ConfigError
@@ -17,7 +32,8 @@ Frame = TypeVar("Frame")
 
 
 class KeyframeWindow(Generic[Frame]):
-    """The last `size` key frames of one camera, oldest first.
+    """
+    The last `size` key frames of one camera, oldest first.
 
     size          frames kept, 2 to 32; the oldest makes room for the newest.
     min_parallax  median parallax (pixels, the rotation taken off) against the newest key frame
@@ -64,7 +80,7 @@ class KeyframeWindow(Generic[Frame]):
 
     @property
     def newest(self) -> Frame | None:
-        """The key frame added last, None in an empty window."""
+        """Return the key frame added last, None in an empty window."""
         return self._frames[-1] if self._frames else None
 
     @property
@@ -79,7 +95,8 @@ class KeyframeWindow(Generic[Frame]):
         return iter(tuple(self._frames))
 
     def wants(self, parallax: float, overlap: float = 1.0) -> bool:
-        """Whether a frame with this parallax (pixels) and overlap (share) is a key frame.
+        """
+        Whether a frame with this parallax (pixels) and overlap (share) is a key frame.
 
         Both against the newest key frame; NaN counts as no parallax and as no overlap. The first
         frame of an empty window always is one.

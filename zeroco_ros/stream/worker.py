@@ -1,16 +1,31 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """One thread that works on the newest item; what it has no time for is dropped, and counted."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
+import threading
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
 
 
 class LatestWorker(Generic[Item]):
-    """Runs `job(item)` on its own thread, one at a time, always on the newest item submitted.
+    """
+    Runs `job(item)` on its own thread, one at a time, always on the newest item submitted.
 
     There is one waiting place. An item submitted while another one waits replaces it, and the
     replaced one is counted in `dropped`; so an item waits for at most one job and the age of a
@@ -64,7 +79,7 @@ class LatestWorker(Generic[Item]):
 
     @property
     def running(self) -> bool:
-        """True between start and stop."""
+        """Return True between start and stop."""
         return self._thread is not None
 
     def start(self) -> None:
@@ -91,7 +106,8 @@ class LatestWorker(Generic[Item]):
             return self._wake.wait_for(lambda: not self._slot and not self._busy, timeout)
 
     def stop(self, timeout: float = 2.0) -> bool:
-        """Throw the waiting item away and end the thread after the job it is working on.
+        """
+        Throw the waiting item away and end the thread after the job it is working on.
 
         Returns False when that job is still running after `timeout` seconds, or when called from
         the job itself: the (daemon) thread then ends as soon as the job does.

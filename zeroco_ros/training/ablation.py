@@ -1,14 +1,28 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Objectives compared at equal compute: same network, same pairs, same processor time."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 import json
 import math
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+import time
 from typing import Any
 
 from zeroco_ros.errors import ConfigError
@@ -78,7 +92,8 @@ def ablate(
     pairs: int = 1024,
     advance: Callable[[Sequence[AblationRow]], None] = lambda _: None,
 ) -> list[AblationRow]:
-    """Train every named objective for `options.minutes` of processor time, one after the other.
+    """
+    Train every named objective for `options.minutes` of processor time, one after the other.
 
     All runs see the same `pairs` rendered pairs, finished before the first clock starts, and begin
     with the same weights (`options.start`, or random ones of the recipe's seed). Each run has a
@@ -127,7 +142,7 @@ def reference_rows(recipe: Recipe, options: RunOptions) -> list[AblationRow]:
 
 
 def last_errors(out: Path) -> dict[str, float]:
-    """The last errors in a run's log, held-out sets and real ones."""
+    """Return the last errors in a run's log, held-out sets and real ones."""
     found: dict[str, float] = {}
     for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines():
         record = json.loads(line)
@@ -137,7 +152,7 @@ def last_errors(out: Path) -> dict[str, float]:
 
 
 def as_markdown(rows: Sequence[AblationRow], facts: Mapping[str, Any]) -> str:
-    """The table as a page."""
+    """Return the table as a page."""
     names = list(dict.fromkeys(name for row in rows for name in row.errors))
     head = ["objective", "steps", *names]
     lines = ["# Objectives at equal compute", "", ABOUT, ""]
@@ -151,7 +166,7 @@ def as_markdown(rows: Sequence[AblationRow], facts: Mapping[str, Any]) -> str:
 
 
 def as_json(rows: Sequence[AblationRow], facts: Mapping[str, Any]) -> str:
-    """The same as JSON."""
+    """Return the same as JSON."""
     return json.dumps({"facts": dict(facts), "rows": [asdict(row) for row in rows]}, indent=1)
 
 

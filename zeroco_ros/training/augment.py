@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From raw pairs to a batch: crops, flips, swap, colors; the flow follows exactly."""
 
 from __future__ import annotations
@@ -11,7 +25,7 @@ import torch
 from torch import Tensor
 
 from zeroco_ros.training.patterns import Rng
-from zeroco_ros.training.shards import STRIDE, Shard
+from zeroco_ros.training.shards import Shard, STRIDE
 
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
@@ -19,7 +33,10 @@ STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Batch:
-    """images (2, B, 3, H, W) float32 normalized; flow (2, B, h, w, 2) float32 pixels between the
+    """
+    A batch.
+
+    images (2, B, 3, H, W) float32 normalized; flow (2, B, h, w, 2) float32 pixels between the
     views at the centers of the 16-pixel cells; visible (2, B, h, w) bool. Index 0: view 0 to 1.
     chance: (B, h, w) float32 uniform random numbers, for objectives that hide cells.
     """
@@ -30,14 +47,15 @@ class Batch:
     chance: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """The batch on a device."""
+        """Return the batch on a device."""
         return Batch(*(getattr(self, field.name).to(device) for field in fields(self)))
 
 
 def make_batch(
     rngs: Sequence[Rng], samples: Sequence[tuple[Shard, int]], size: tuple[int, int]
 ) -> Batch:
-    """Cut samples to `size` and vary them.
+    """
+    Cut samples to `size` and vary them.
 
     Everything random about a sample comes from its own generator: it does not matter which
     process has the sample and which others are in its batch.
@@ -131,7 +149,8 @@ def flip_and_swap(
 
 
 def recolor(rng: Rng, images: Tensor) -> Tensor:
-    """Exposure, contrast, gamma, white balance and gray, mostly independent per view.
+    """
+    Exposure, contrast, gamma, white balance and gray, mostly independent per view.
 
     images: (2, B, H, W, 3) uint8 -> (2, B, 3, H, W) float32, normalized for the network.
     """
@@ -152,5 +171,5 @@ def recolor(rng: Rng, images: Tensor) -> Tensor:
 
 
 def draw(rng: Rng, deviation: float, shape: tuple[int, ...]) -> Tensor:
-    """Normal numbers of a standard deviation, float32."""
+    """Return the normal numbers of a standard deviation, float32."""
     return torch.from_numpy(rng.normal(0, deviation, shape).astype(np.float32))

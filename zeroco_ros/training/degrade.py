@@ -1,4 +1,19 @@
-"""What a camera does to a picture: blur, dark, flicker, noise, JPEG, once per rendered image.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What a camera does to a picture: blur, dark, flicker, noise, JPEG, once per rendered image.
 
 On the CPU, since JPEG is: pictures leave the renderer here.
 """
@@ -16,7 +31,8 @@ from zeroco_ros.training.patterns import Rng
 
 @dataclass(frozen=True)
 class SensorPlan:
-    """Shares of the pictures that show an effect; each picture of a pair has its own.
+    """
+    Shares of the pictures that show an effect; each picture of a pair has its own.
 
     blur: out of focus; motion: motion blur, of at most 2 `smear` + 1 pixels; vignette: corners,
     lamps, shadows; flicker: bands of a lamp on mains current; rolling: exposure that changes while
@@ -42,7 +58,7 @@ def happens(rng: Rng, share: float) -> bool:
 def degrade(
     rng: Rng, image: npt.NDArray[np.float32], plan: SensorPlan | None = None
 ) -> npt.NDArray[np.uint8]:
-    """An RGB picture (H, W, 3) float32 in [0, 255] as a camera would deliver it, uint8."""
+    """Return an RGB picture (H, W, 3) float32 in [0, 255] as a camera would deliver it, uint8."""
     plan = plan or SensorPlan()
     if happens(rng, plan.blur):
         blurred = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.4, 1.6)))
@@ -92,7 +108,7 @@ def low_light(rng: Rng, image: npt.NDArray[np.float32]) -> npt.NDArray[np.float3
 
 
 def motion_kernel(rng: Rng, longest: int = 4) -> npt.NDArray[np.float32]:
-    """A line of 3 to 2 `longest` + 1 pixels in any direction, summing to one."""
+    """Return a line of 3 to 2 `longest` + 1 pixels in any direction, summing to one."""
     length = int(rng.integers(1, longest + 1))
     side = 2 * length + 1
     kernel = np.zeros((side, side), np.float32)

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From a depth head's run to its weights file and its model card."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +27,8 @@ from zeroco_ros import __version__
 from zeroco_ros.heads.checkpoint import save_head
 from zeroco_ros.heads.depth import DepthHead, DepthHeadConfig
 from zeroco_ros.training.card import DEPTH_CARD
-from zeroco_ros.training.depth_holdout import SEED, depth_errors, held_out_depth, sigma_factor
-from zeroco_ros.training.depth_recipe import DepthRecipe, depth_recipe_from
+from zeroco_ros.training.depth_holdout import depth_errors, held_out_depth, SEED, sigma_factor
+from zeroco_ros.training.depth_recipe import depth_recipe_from, DepthRecipe
 from zeroco_ros.training.depth_views import Observer
 from zeroco_ros.training.head_run import read_run
 from zeroco_ros.training.photos import BUNDLED
@@ -51,7 +65,8 @@ def export_depth(
     calibration_pairs: int = 24,
     notes: str = "",
 ) -> str:
-    """Write a run's averaged head (half precision), scale its sigma, write the card beside it.
+    """
+    Write a run's averaged head (half precision), scale its sigma, write the card beside it.
 
     calibration_pairs: rendered pairs per set, other than the held-out ones, on which one factor
     for sigma is fitted (0: none is); notes: Markdown for the card. Returns the file's sha256.
@@ -72,7 +87,7 @@ def export_depth(
 
 
 def metadata_of(run: FinishedDepth, factor: float) -> dict[str, Any]:
-    """What the weights file says about itself, beside its architecture."""
+    """Return what the weights file says about itself, beside its architecture."""
     measured = [record["depth"] for record in run.records if "depth" in record]
     return {
         "license": "Apache-2.0",
@@ -97,7 +112,7 @@ def depth_card(
     weights: Path,
     notes: str,
 ) -> str:
-    """The model card (Markdown)."""
+    """Return the model card (Markdown)."""
     training = metadata["training"]
     count = sum(p.numel() for p in run.head.parameters())
     return DEPTH_CARD.format(

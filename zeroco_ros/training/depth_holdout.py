@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Held-out depth pairs, and the errors of a head beside simple answers."""
 
 from __future__ import annotations
@@ -10,9 +24,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from zeroco_ros.heads.depth import TRIANGULATED, DepthHead, DepthMap
+from zeroco_ros.heads.depth import DepthHead, DepthMap, TRIANGULATED
 from zeroco_ros.training.depth_losses import median
-from zeroco_ros.training.depth_pairs import DepthBatch, DepthShard, depth_batch, make_depth_shard
+from zeroco_ros.training.depth_pairs import depth_batch, DepthBatch, DepthShard, make_depth_shard
 from zeroco_ros.training.depth_recipe import DepthDataPlan
 from zeroco_ros.training.depth_views import Observer
 from zeroco_ros.training.photos import bundled_photos
@@ -27,7 +41,8 @@ DELTA = 1.25
 def held_out_depth(
     plan: DepthDataPlan, count: int, observer: Observer, seed: int = SEED
 ) -> dict[str, DepthShard]:
-    """`count` pairs each: `near`, hardly any parallax, and `far`; motion as estimated.
+    """
+    `count` pairs each: `near`, hardly any parallax, and `far`; motion as estimated.
 
     plan: of the training, but for the seeds, the motion and the size, its first.
     """
@@ -53,7 +68,7 @@ def batches(held: DepthShard, plan: DepthDataPlan, size: int = 4) -> list[DepthB
 
 @torch.inference_mode()
 def run_head(head: DepthHead, batch: DepthBatch) -> DepthMap:
-    """The head on a batch, in the arithmetic of training, results in float32."""
+    """Return the head on a batch, in the arithmetic of training, results in float32."""
     with autocast("auto", torch.device("cpu")):
         found: DepthMap = head(batch.direction, head.encode(batch.images[0]), batch.geometry)
         return found
@@ -62,7 +77,8 @@ def run_head(head: DepthHead, batch: DepthBatch) -> DepthMap:
 def depth_errors(
     head: DepthHead, sets: dict[str, DepthShard], plan: DepthDataPlan
 ) -> dict[str, dict[str, dict[str, float]]]:
-    """AbsRel and delta1 after median scaling, by method and set.
+    """
+    Return AbsRel and delta1 after median scaling, by method and set.
 
     Methods: the head; `triangulated`, its input alone (pixels without an answer at the median);
     `plane`, one depth for all.
@@ -92,7 +108,7 @@ def depth_errors(
 
 
 def scaled_errors(log_inverse: Tensor, truth: Tensor) -> npt.NDArray[np.float64]:
-    """AbsRel and delta1 (B, 2) of depth scaled by the ratio of the medians."""
+    """Return AbsRel and delta1 (B, 2) of depth scaled by the ratio of the medians."""
     ratio = truth - (log_inverse + median(truth) - median(log_inverse))  # log of depth / true
     relative = (ratio.exp() - 1).abs().mean((1, 2))
     close = (ratio.abs() < np.log(DELTA)).float().mean((1, 2))
@@ -100,7 +116,7 @@ def scaled_errors(log_inverse: Tensor, truth: Tensor) -> npt.NDArray[np.float64]
 
 
 def sigma_factor(head: DepthHead, sets: dict[str, DepthShard], plan: DepthDataPlan) -> float:
-    """What to multiply sigma by so that errors over sigma have a Laplace distribution's mean."""
+    """Return the factor of sigma with which errors over sigma have a Laplace mean."""
     ratios = []
     for held in sets.values():
         for batch in batches(held, plan):

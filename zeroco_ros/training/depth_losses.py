@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Losses of the depth head: supervised up to scale, and self-supervised by reprojection."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+import math
 
 import torch
 from torch import Tensor
@@ -21,7 +35,10 @@ ALPHA = 0.85  # share of the structural similarity in the photometric error (Mon
 
 @dataclass(frozen=True)
 class DepthLoss:
-    """total: what is minimized; error: mean absolute error of the logarithm after the median's
+    """
+    A depth loss.
+
+    total: what is minimized; error: mean absolute error of the logarithm after the median's
     alignment (about the relative error of depth), without gradient.
     """
 
@@ -54,7 +71,11 @@ def median(values: Tensor) -> Tensor:
 
 
 def scale_invariant(error: Tensor) -> Tensor:
-    """Standard deviation of the logarithm's error (Eigen et al., NeurIPS 2014, lambda = 1)."""
+    """
+    Return the standard deviation of the logarithm's error.
+
+    Eigen et al., NeurIPS 2014, lambda = 1.
+    """
     variance = error.flatten(1).var(1, unbiased=False)
     return (variance + 1e-4).sqrt().mean()
 
@@ -74,7 +95,8 @@ def gradient(error: Tensor) -> Tensor:
 
 
 def reprojection(log_inverse: Tensor, batch: DepthBatch) -> Tensor:
-    """Photometric error of the source seen from the target (Godard et al., Monodepth2, ICCV 2019).
+    """
+    Photometric error of the source seen from the target (Godard et al., Monodepth2, ICCV 2019).
 
     log_inverse: (B, H, W), 1 / meters. Pixels that leave the source, or that fit as well without
     any motion (auto-mask), do not count.
@@ -100,7 +122,7 @@ def reprojection(log_inverse: Tensor, batch: DepthBatch) -> Tensor:
 
 
 def pictures(images: Tensor) -> Tensor:
-    """Normalized images (..., 3, H, W) back to [0, 1]."""
+    """Bring normalized images (..., 3, H, W) back to [0, 1]."""
     mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
     return images * std + mean
 

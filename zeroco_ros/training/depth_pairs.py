@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pairs for the depth head: pictures, true depth and poses, and what the frozen networks see."""
 
 from __future__ import annotations
@@ -11,22 +25,23 @@ import torch
 from torch import Tensor
 
 from zeroco_ros.heads.aggregation import Direction
-from zeroco_ros.heads.depth_geometry import RelativeMotion, estimate_motion, geometry_channels
-from zeroco_ros.training.augment import MEAN, STD, recolor
+from zeroco_ros.heads.depth_geometry import estimate_motion, geometry_channels, RelativeMotion
+from zeroco_ros.training.augment import MEAN, recolor, STD
 from zeroco_ros.training.degrade import degrade
 from zeroco_ros.training.depth_recipe import DepthDataPlan
 from zeroco_ros.training.depth_views import Observation, Observer
-from zeroco_ros.training.pairs import WorldPlan, moving_views
+from zeroco_ros.training.pairs import moving_views, WorldPlan
 from zeroco_ros.training.patterns import Rng
 from zeroco_ros.training.raycast import render
-from zeroco_ros.training.textures import TexturePool, texture_pool
+from zeroco_ros.training.textures import texture_pool, TexturePool
 
 Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class DepthShard:
-    """n pairs of one size; axis 1 of most is the view, or the direction by its target.
+    """
+    n pairs of one size; axis 1 of most is the view, or the direction by its target.
 
     images (n, 2, H, W, 3) uint8; depth (n, 2, H, W) float16 meters along the optical axis; K (n,
     2, 3, 3) and c2w (n, 2, 4, 4) float32; volume (n, N, N), features (n, 2, N, C), flow (n, 2, 2,
@@ -50,7 +65,8 @@ FIELDS = tuple(field.name for field in fields(DepthShard))
 
 @dataclass(frozen=True)
 class DepthBatch:
-    """Directions of pairs, each with its own target.
+    """
+    Directions of pairs, each with its own target.
 
     images (2, B, 3, H, W) float32 normalized, target first; direction: the head's; geometry (B,
     12, H / 4, W / 4); log_inverse (B, H, W) float32, true; K (2, B, 3, 3); source_from_target (B,
@@ -111,7 +127,7 @@ def make_depth_shard(
 
 
 def observed(pairs: Sequence[PosedViews], observer: Observer, rng: Rng | None) -> DepthShard:
-    """Rendered pairs with what the frozen networks see in them, their colors changed by `rng`."""
+    """Return rendered pairs, recolored by `rng`, with what the frozen networks see in them."""
     images = np.stack([pair.images for pair in pairs])
     if rng is not None:
         images = np.stack([as_bytes(recolor(rng, torch.from_numpy(i[:, None]))) for i in images])
@@ -143,7 +159,7 @@ def normalized(images: Tensor) -> Tensor:
 
 
 def as_bytes(images: Tensor) -> npt.NDArray[np.uint8]:
-    """Normalized (2, 1, 3, H, W) to (2, H, W, 3) uint8, the inverse of `normalized`."""
+    """Turn normalized (2, 1, 3, H, W) to (2, H, W, 3) uint8, the inverse of `normalized`."""
     mean, std = torch.tensor(MEAN).view(3, 1, 1), torch.tensor(STD).view(3, 1, 1)
     levels = (images[:, 0] * std + mean) * 255
     return levels.add(0.5).clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
@@ -161,7 +177,7 @@ def motion_of(seen: Observation, K: Array) -> Array:
 def depth_batch(
     rng: Rng, samples: Sequence[tuple[DepthShard, int, int]], plan: DepthDataPlan
 ) -> DepthBatch:
-    """Samples (shard, pair, target view) of one size as a batch."""
+    """Return the samples (shard, pair, target view) of one size as a batch."""
     draws = rng.random(len(samples))
     rows = []
     for (shard, index, side), draw in zip(samples, draws, strict=True):

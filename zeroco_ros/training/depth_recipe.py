@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The recipe of the depth head's training: head, data, optimizer, loss."""
 
 from __future__ import annotations
@@ -11,14 +25,15 @@ import yaml
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.depth import DepthHeadConfig
 from zeroco_ros.training.pairs import WorldPlan
-from zeroco_ros.training.recipe import OptimizerPlan, build
+from zeroco_ros.training.recipe import build, OptimizerPlan
 
 DEFAULT_DEPTH_RECIPE = Path(__file__).parent / "configs" / "depth.yaml"
 
 
 @dataclass(frozen=True)
 class DepthDataPlan:
-    """What is rendered, and how often it is used.
+    """
+    What is rendered, and how often it is used.
 
     sizes: rows and columns of the pictures, multiples of 16; shard k has the k-th of them, around
     and around. shard: pairs per shard; window: shards kept; reuse: mean number of times that each
@@ -41,7 +56,8 @@ class DepthDataPlan:
 
 @dataclass(frozen=True)
 class DepthLossPlan:
-    """Weights of the terms of `depth_losses`.
+    """
+    Weights of the terms of `depth_losses`.
 
     log: scale-invariant error of the logarithm; sigma: Laplace negative log-likelihood, which
     teaches the uncertainty; gradient: of the error, at several scales; reprojection: photometric
@@ -58,8 +74,10 @@ class DepthLossPlan:
 
 @dataclass(frozen=True)
 class DepthRecipe:
-    """One run: sizes of the head (those that the backbone decides are filled in), data, optimizer,
-    loss.
+    """
+    One run: sizes of the head, data, optimizer, loss.
+
+    Sizes that the backbone decides are filled in.
     """
 
     head: DepthHeadConfig = field(default_factory=DepthHeadConfig)
@@ -78,7 +96,8 @@ class DepthRecipe:
 
 
 def load_depth_recipe(path: str | Path) -> DepthRecipe:
-    """Read a YAML recipe, a file or the name of a shipped one ("depth_tiny").
+    """
+    Read a YAML recipe, a file or the name of a shipped one ("depth_tiny").
 
     Raises ConfigError naming what is unknown or unreadable.
     """
@@ -94,7 +113,7 @@ def load_depth_recipe(path: str | Path) -> DepthRecipe:
 
 
 def depth_recipe_from(values: Any) -> DepthRecipe:
-    """A `DepthRecipe` from plain values; ConfigError for what does not fit."""
+    """Return a `DepthRecipe` from plain values; ConfigError for what does not fit."""
     if not isinstance(values, dict):
         raise ConfigError("a depth recipe is a mapping: see configs/depth.yaml")
     values = dict(values)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth pairs rendered by a process of their own and reused a few times by the trainer."""
 
 from __future__ import annotations
@@ -8,15 +22,15 @@ from typing import Any
 import numpy as np
 
 from zeroco_ros.errors import ConfigError
-from zeroco_ros.training.depth_pairs import FIELDS, DepthShard, make_depth_shard
-from zeroco_ros.training.depth_recipe import DepthRecipe, depth_recipe_from
+from zeroco_ros.training.depth_pairs import DepthShard, FIELDS, make_depth_shard
+from zeroco_ros.training.depth_recipe import depth_recipe_from, DepthRecipe
 from zeroco_ros.training.depth_views import Observer
 from zeroco_ros.training.parallel import Team
 from zeroco_ros.training.rendering import (
-    RenderedShards,
     keep_rendered,
     load_arrays,
     on_one_thread,
+    RenderedShards,
     save_arrays,
 )
 from zeroco_ros.training.shards import texture_photos
@@ -36,13 +50,13 @@ def load_depth_shard(folder: Path, number: int) -> DepthShard:
 
 
 def newest_shard(step: int, recipe: DepthRecipe) -> int:
-    """Number of the newest shard that a step may draw from; a pair is two samples."""
+    """Return the number of the newest shard that a step may draw from; a pair is two samples."""
     samples = 2 * recipe.data.shard * recipe.data.reuse
     return len(recipe.data.sizes) + int(step * recipe.optimizer.batch / samples)
 
 
 def oldest_shard(step: int, recipe: DepthRecipe) -> int:
-    """Number of the oldest shard that a step may draw from."""
+    """Return the number of the oldest shard that a step may draw from."""
     return max(0, newest_shard(step, recipe) - recipe.data.window + 1)
 
 
@@ -70,7 +84,8 @@ def produce(
 
 
 class DepthSource(RenderedShards[DepthShard]):
-    """Samples for every step, from shards that a background process renders.
+    """
+    Samples for every step, from shards that a background process renders.
 
     networks: backbone and flow head of that process's `Observer`. Use as a context manager; the
     process ends with it. Raises ConfigError for a batch that the team cannot share.
@@ -95,7 +110,7 @@ class DepthSource(RenderedShards[DepthShard]):
         super().__init__(produce, arguments, load_depth_shard, folder, step, team)
 
     def draw(self, step: int) -> Draw:
-        """This process's samples of a step, all of one size, and their random generator."""
+        """Return this process's samples of a step, all of one size, and their random generator."""
         recipe = self.recipe
         oldest, newest = oldest_shard(step, recipe), newest_shard(step, recipe)
         self.advance(step, oldest)

@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Training of the depth head on a frozen backbone and flow head."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
+import time
 from typing import Any
 
 import torch
@@ -11,9 +25,9 @@ from tqdm import tqdm
 
 from zeroco_ros.heads.depth import DepthHead
 from zeroco_ros.training.depth_holdout import depth_errors, held_out_depth
-from zeroco_ros.training.depth_losses import DepthLoss, depth_loss
-from zeroco_ros.training.depth_pairs import DepthBatch, DepthShard, depth_batch
-from zeroco_ros.training.depth_recipe import DepthRecipe, depth_recipe_from
+from zeroco_ros.training.depth_losses import depth_loss, DepthLoss
+from zeroco_ros.training.depth_pairs import depth_batch, DepthBatch, DepthShard
+from zeroco_ros.training.depth_recipe import depth_recipe_from, DepthRecipe
 from zeroco_ros.training.depth_shards import DepthSource
 from zeroco_ros.training.depth_views import Observer
 from zeroco_ros.training.head_trainer import HeadRunOptions, HeadTrainer, note

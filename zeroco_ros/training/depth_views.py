@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the frozen networks see in a pair: the depth head's inputs, computed once per pair."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
+import hashlib
 
 import torch
 from torch import Tensor
@@ -22,7 +36,8 @@ from zeroco_ros.weights import resolve
 
 @dataclass(frozen=True)
 class Observation:
-    """A batch of pairs; index 0 of a pair of directions has view 0 as target.
+    """
+    A batch of pairs; index 0 of a pair of directions has view 0 as target.
 
     volume: (B, N, N) mean logits of both directions, rows are view 0's tokens; features: (2, B, N,
     C) after the decoder; flow: (2, B, 2, h, w) pixels at the centers of 4-pixel cells; certainty:
@@ -36,7 +51,8 @@ class Observation:
 
 
 class Observer:
-    """The frozen backbone and flow head.
+    """
+    The frozen backbone and flow head.
 
     backbone, flow: shipped names or files; flow may be "none": then the coarse match is used.
     Raises ConfigError for a flow head of another kind than recurrent.
@@ -60,7 +76,7 @@ class Observer:
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Observation:
-        """images (2, B, 3, H, W) float32 normalized, sides multiples of 16."""
+        """Observe images (2, B, 3, H, W) float32 normalized, sides multiples of 16."""
         pair = self.matcher.describe(images, features=True)
         forward, backward = as_direction(pair.forward), as_direction(pair.backward)
         volume = reciprocal_volume(forward.volume, backward.volume)

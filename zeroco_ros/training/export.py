@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From a run to a weights file and its model card."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+import json
+import math
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,8 +39,11 @@ from zeroco_ros.training.recipe import Recipe, recipe_from
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """What an export needs of a run: averaged weights, recipe, progress, the log's records and
-    where the run came from (`train.begin`).
+    """
+    What an export needs of a run.
+
+    Averaged weights, recipe, progress, the log's records and where the run came from
+    (`train.begin`).
     """
 
     model: CroCo
@@ -38,7 +55,7 @@ class FinishedRun:
 
     @property
     def errors(self) -> dict[str, float]:
-        """The last held-out errors of the log, {} if none were measured."""
+        """Return the last held-out errors of the log, {} if none were measured."""
         found = [record["aepe"] for record in self.records if "aepe" in record]
         return dict(found[-1]) if found else {}
 
@@ -60,7 +77,11 @@ def read_run(out: Path) -> FinishedRun:
 
 
 def matching_of(model: CroCo, longest: int) -> dict[str, Any]:
-    """What inference reads from a weights file; longest: side of the pictures seen in training."""
+    """
+    Return what inference reads from a weights file.
+
+    longest: side of the pictures seen in training.
+    """
     assert model.match_log_scale is not None
     return {
         "beta": round(math.exp(-float(model.match_log_scale.detach())), 6),
@@ -71,7 +92,7 @@ def matching_of(model: CroCo, longest: int) -> dict[str, Any]:
 
 @contextmanager
 def draft_weights(model: CroCo) -> Iterator[Path]:
-    """A weights file of a network in training, for an evaluation; removed afterwards."""
+    """Yield a weights file of a network in training, for an evaluation; removed afterwards."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "draft.safetensors"
         save_croco(path, model, {"matching": matching_of(model, max(model.config.img_size))})
@@ -79,7 +100,7 @@ def draft_weights(model: CroCo) -> Iterator[Path]:
 
 
 def metadata_of(run: FinishedRun) -> dict[str, Any]:
-    """What the weights file says about itself, beside its architecture."""
+    """Return what the weights file says about itself, beside its architecture."""
     longest = max(max(size) for size in run.recipe.data.crops)
     return {
         "matching": matching_of(run.model, longest),
@@ -107,7 +128,8 @@ def pairs_rendered(run: FinishedRun) -> int:
 
 
 def export(out: Path, weights: Path, *, notes: str = "") -> str:
-    """Write a run's averaged weights (half precision) and, beside them, the model card.
+    """
+    Write a run's averaged weights (half precision) and, beside them, the model card.
 
     notes: text (Markdown) that goes into the card as it is, such as numbers on real data. Returns
     the file's sha256.
@@ -130,7 +152,7 @@ def card(
     weights: Path,
     notes: str,
 ) -> str:
-    """The model card (Markdown)."""
+    """Return the text of the model card, in Markdown."""
     training, model = metadata["training"], run.recipe.model
     parameters = sum(p.numel() for p in run.model.parameters())
     size = weights.stat().st_size / 1e6
@@ -156,7 +178,7 @@ def card(
 
 
 def objective_of(recipe: Recipe) -> str:
-    """The objective in words."""
+    """Return the objective in words."""
     plan = recipe.objective
     words = {
         "cross-entropy of rows and columns": plan.matching,
@@ -168,7 +190,7 @@ def objective_of(recipe: Recipe) -> str:
 
 
 def curve(run: FinishedRun) -> str:
-    """The run's course as a table: held-out errors over steps, step 0 being no motion at all."""
+    """Give run's course as a table: held-out errors over steps, step 0 being no motion at all."""
     measured = list({r["step"]: r for r in run.records if "aepe" in r}.values())
     if not measured:
         return "Not measured."

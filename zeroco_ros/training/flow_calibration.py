@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Fit the confidence of a finished estimator on procedural pairs that no weight was trained on."""
 
 from __future__ import annotations
@@ -10,7 +24,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from zeroco_ros.estimate.flow import FlowEstimator
-from zeroco_ros.matching.calibration import RIGHT_WITHIN, Calibration, features
+from zeroco_ros.matching.calibration import Calibration, features, RIGHT_WITHIN
 from zeroco_ros.training.flow_recipe import FlowRecipe
 from zeroco_ros.training.pairs import make_pair
 from zeroco_ros.training.photos import bundled_photos
@@ -26,7 +40,10 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Fit:
-    """calibration; pairs and pixels it was fitted on; share: of right vectors among them; before
+    """
+    A fit of the calibration.
+
+    calibration; pairs and pixels it was fitted on; share: of right vectors among them; before
     and after: mean cross-entropy in nats of the head's own certainty and of the fitted confidence.
     """
 
@@ -39,7 +56,8 @@ class Fit:
 
 
 def calibrate(estimator: FlowEstimator, recipe: FlowRecipe, pairs: int, show: bool = True) -> Fit:
-    """Fit `Calibration` for an estimator with a head; the estimator then uses it.
+    """
+    Fit `Calibration` for an estimator with a head; the estimator then uses it.
 
     A vector is right where it ends within `RIGHT_WITHIN` of the longer side of the truth. Pixels
     that the source does not see have no match and take no part.

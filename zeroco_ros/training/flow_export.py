@@ -1,9 +1,23 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From a flow head's run to its weights file, calibrated, and its model card."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass, replace
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +28,8 @@ from zeroco_ros.estimate.config import FlowConfig, preset
 from zeroco_ros.estimate.flow import FlowEstimator
 from zeroco_ros.heads.checkpoint import build_head, save_head
 from zeroco_ros.training.card import HEAD_CARD
-from zeroco_ros.training.flow_calibration import Fit, calibrate
-from zeroco_ros.training.flow_recipe import FlowRecipe, flow_recipe_from
+from zeroco_ros.training.flow_calibration import calibrate, Fit
+from zeroco_ros.training.flow_recipe import flow_recipe_from, FlowRecipe
 from zeroco_ros.training.head_run import read_run
 from zeroco_ros.training.photos import BUNDLED
 
@@ -51,7 +65,8 @@ def export_flow(
     calibration_pairs: int = 48,
     notes: str = "",
 ) -> str:
-    """Write a run's averaged head (half precision), calibrate it, write the model card beside it.
+    """
+    Write a run's averaged head (half precision), calibrate it, write the model card beside it.
 
     backbone: the weights it is calibrated with; calibration_pairs: 0 leaves the head's own
     certainty, as heads of another kind than recurrent always keep it; notes: Markdown for the
@@ -75,12 +90,12 @@ def export_flow(
 
 
 def head_preset(name: str) -> FlowConfig:
-    """A preset as it is with a head: its refinement follows the head's flow."""
+    """Return a preset as it is with a head: its refinement follows the head's flow."""
     return replace(preset(name), refine_backward=False)
 
 
 def metadata_of(run: FinishedHead) -> dict[str, Any]:
-    """What the weights file says about itself, beside its architecture."""
+    """Return what the weights file says about itself, beside its architecture."""
     return {
         "license": "Apache-2.0",
         "recipe": run.recipe.to_dict(),
@@ -96,7 +111,7 @@ def metadata_of(run: FinishedHead) -> dict[str, Any]:
 
 
 def last_errors(run: FinishedHead) -> dict[str, Any]:
-    """The last held-out errors of the log, {} if none were measured."""
+    """Return the last held-out errors of the log, {} if none were measured."""
     found = [record["aepe"] for record in run.records if "aepe" in record]
     return dict(found[-1]) if found else {}
 
@@ -109,7 +124,7 @@ def head_card(
     weights: Path,
     notes: str,
 ) -> str:
-    """The model card (Markdown)."""
+    """Return the model card (Markdown)."""
     training = metadata["training"]
     count = sum(p.numel() for p in run.head.parameters())
     return HEAD_CARD.format(

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Which flow heads can be trained, and how each runs on a batch with a frozen backbone."""
 
 from __future__ import annotations
@@ -7,7 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 
 from zeroco_ros.croco.checkpoint import LoadedCroco
@@ -31,7 +45,7 @@ FlowHeadConfig = RecurrentConfig | AggregationConfig | SuperResolutionConfig
 
 
 def head_config(kind: object, values: Mapping[str, Any]) -> FlowHeadConfig:
-    """The configuration of a kind of head from plain values; raises ConfigError."""
+    """Return the configuration of a kind of head from plain values; raises ConfigError."""
     if not isinstance(kind, str) or kind not in FLOW_KINDS:
         raise ConfigError(f"kind {kind!r} of a flow head: one of {', '.join(FLOW_KINDS)}")
     config: FlowHeadConfig = KINDS[kind][0].from_dict(values)
@@ -39,7 +53,7 @@ def head_config(kind: object, values: Mapping[str, Any]) -> FlowHeadConfig:
 
 
 def make_head(config: FlowHeadConfig, tokens: int, beta: float) -> nn.Module:
-    """An untrained head on a backbone with `tokens` decoder channels and temperature `beta`."""
+    """Return an untrained head for `tokens` decoder channels and temperature `beta`."""
     if isinstance(config, AggregationConfig):
         return AggregationHead(replace(config, tokens=tokens, beta=beta))
     if isinstance(config, SuperResolutionConfig):
@@ -68,7 +82,8 @@ class CoarseMatcher:
     def describe(
         self, images: Tensor, reduce: int = 1, *, features: bool = False
     ) -> PairDescriptors:
-        """images (2, B, 3, H, W) -> descriptors of both directions.
+        """
+        Map images (2, B, 3, H, W) to descriptors of both directions.
 
         reduce: the backbone sees the images this much smaller; features: see `decode_pair`.
         """
@@ -82,14 +97,14 @@ class CoarseMatcher:
 
     @torch.no_grad()
     def __call__(self, images: Tensor, reduce: int = 1) -> Coarse:
-        """images (2, B, 3, H, W) -> matches of 2 B directions, view 0's pixels first."""
+        """Match images (2, B, 3, H, W) in 2 B directions, view 0's pixels first."""
         pair = self.describe(images, reduce)
         ahead = attention_volume(pair.forward.queries, pair.forward.keys)
         back = attention_volume(pair.backward.queries, pair.backward.keys)
         return self.read(reciprocal_volume(ahead, back), pair.forward.grid_target, reduce)
 
     def read(self, volume: Tensor, grid: Grid, reduce: int = 1) -> Coarse:
-        """A reciprocal volume (B, N, N) of images on one token grid to matches."""
+        """Return a reciprocal volume (B, N, N) of images on one token grid to matches."""
         volume = torch.cat([volume, volume.transpose(1, 2)])
         match = match_volume(volume, grid, "window", self.beta)
         flow = token_flow(match.position, grid).permute(0, 3, 1, 2) * (PATCH * reduce)
@@ -99,7 +114,8 @@ class CoarseMatcher:
 def run_volume_head(
     head: nn.Module, images: Tensor, pair: PairDescriptors, beta: float
 ) -> HeadFlow:
-    """Both directions of a batch: images (2, B, 3, H, W), results for 2 B directions.
+    """
+    Both directions of a batch: images (2, B, 3, H, W), results for 2 B directions.
 
     pair: both directions' descriptors, with features. Aggregated volumes are read by their mean,
     as in training everywhere: a window would not let go of a wrong peak.
@@ -130,7 +146,7 @@ def run_any(head: nn.Module, matcher: CoarseMatcher, images: Tensor) -> HeadFlow
 
 
 def swap(level: Level, count: int) -> Level:
-    """The other image's features of each of 2 `count` images."""
+    """Return the other image's features of each of 2 `count` images."""
     return Level(level.match.roll(count, 0), level.context.roll(count, 0))
 
 

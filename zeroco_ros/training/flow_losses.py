@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a flow head is trained for: the flow of every update, its window, its certainty."""
 
 from __future__ import annotations
@@ -18,8 +32,11 @@ RIGHT_WITHIN = 1 / 200
 
 @dataclass(frozen=True)
 class FlowLoss:
-    """total: what is minimized; error: mean end-point error of visible pixels, in pixels;
-    certainty: mean cross-entropy of the certainty in nats.
+    """
+    A flow loss.
+
+    total: what is minimized; error: mean end-point error of visible pixels, in pixels; certainty:
+    mean cross-entropy of the certainty in nats.
     """
 
     total: Tensor
@@ -28,7 +45,8 @@ class FlowLoss:
 
 
 def flow_loss(result: HeadFlow, flow: Tensor, visible: Tensor, plan: FlowLossPlan) -> FlowLoss:
-    """Loss of a batch of directions: flow (N, H, W, 2) with NaN where unknown, visible (N, H, W).
+    """
+    Loss of a batch of directions: flow (N, H, W, 2) with NaN where unknown, visible (N, H, W).
 
     Distances are sqrt-free Euclidean up to `plan.bend` pixels and logarithmic beyond, so that
     hopeless pixels do not drown the others; every update counts, earlier ones less (RAFT).
@@ -78,7 +96,7 @@ def window_loss(update: Update, truth: Tensor, seen: Tensor) -> Tensor:
 
 
 def bent(distance: Tensor, bend: float) -> Tensor:
-    """bend * log(1 + d / bend): the distance where it is small, its logarithm where large."""
+    """Give bend * log(1 + d / bend): the distance where it is small, its logarithm where large."""
     return bend * torch.log1p(distance / bend)
 
 

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Pairs with the truth at every pixel, on disk and as batches for a flow head."""
 
 from __future__ import annotations
@@ -25,7 +39,10 @@ TORN = 1.0
 
 @dataclass(frozen=True)
 class DenseShard:
-    """images (n, 2, H, W, 3) uint8; flow (n, 2, H, W, 2) int16 in 64ths of a pixel, unknown where
+    """
+    A dense shard.
+
+    images (n, 2, H, W, 3) uint8; flow (n, 2, H, W, 2) int16 in 64ths of a pixel, unknown where
     -32768; visible (n, 2, H, W) bool.
     """
 
@@ -36,7 +53,10 @@ class DenseShard:
 
 @dataclass(frozen=True)
 class DenseBatch:
-    """images (2, B, 3, H, W) float32 normalized; flow (2, B, H, W, 2) float32 pixels, NaN where
+    """
+    A dense batch.
+
+    images (2, B, 3, H, W) float32 normalized; flow (2, B, H, W, 2) float32 pixels, NaN where
     unknown; visible (2, B, H, W) bool. Index 0: view 0 to view 1.
     """
 
@@ -131,7 +151,7 @@ def flip(
 
 
 def reduced(batch: DenseBatch, factor: int) -> DenseBatch:
-    """The same pairs at 1/factor of the size."""
+    """Return the same pairs at 1/factor of the size."""
     images = functional.avg_pool2d(batch.images.flatten(0, 1), factor)
     flow, _ = at_cells(batch.flow.flatten(0, 1), factor)
     seen = functional.avg_pool2d(batch.visible.flatten(0, 1).float(), factor) == 1
@@ -140,7 +160,8 @@ def reduced(batch: DenseBatch, factor: int) -> DenseBatch:
 
 
 def at_cells(flow: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """True flow at the centers of stride x stride cells: (B, h, w, 2), and whether it is known.
+    """
+    Give true flow at the centers of stride x stride cells: (B, h, w, 2), and whether it is known.
 
     flow: (B, H, W, 2), NaN where unknown. The center of an even cell lies between four pixels;
     where these move apart the cell is unknown (NaN).

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The recipe of a flow head's training: head, data, optimizer, loss."""
 
 from __future__ import annotations
@@ -12,14 +26,15 @@ from zeroco_ros.errors import ConfigError
 from zeroco_ros.heads.recurrent import RecurrentConfig
 from zeroco_ros.training.flow_heads import FlowHeadConfig, head_config
 from zeroco_ros.training.pairs import WorldPlan
-from zeroco_ros.training.recipe import OptimizerPlan, build
+from zeroco_ros.training.recipe import build, OptimizerPlan
 
 DEFAULT_FLOW_RECIPE = Path(__file__).parent / "configs" / "flow.yaml"
 
 
 @dataclass(frozen=True)
 class View:
-    """One way to cut a batch from rendered pairs.
+    """
+    One way to cut a batch from rendered pairs.
 
     size: rows and columns of the cut; reduce: whole-number factor that the cut is then made
     smaller by (sharper pictures, larger motion per pixel); coarse: factor that the backbone's
@@ -49,9 +64,12 @@ class FlowDataPlan:
 
 @dataclass(frozen=True)
 class FlowLossPlan:
-    """Weights of the terms of `flow_losses.flow_loss`; decay: of earlier updates; hidden: of
-    pixels without a visible match; bend: error in pixels above which the distance counts by its
-    logarithm; disturb: share of batches whose coarse match is disturbed.
+    """
+    Weights of the terms of `flow_losses.flow_loss`.
+
+    decay: of earlier updates; hidden: of pixels without a visible match; bend: error in pixels
+    above which the distance counts by its logarithm; disturb: share of batches whose coarse match
+    is disturbed.
     """
 
     decay: float = 0.85
@@ -64,7 +82,8 @@ class FlowLossPlan:
 
 @dataclass(frozen=True)
 class FlowRecipe:
-    """One run: which head on which backbone, data, optimizer, loss.
+    """
+    One run: which head on which backbone, data, optimizer, loss.
 
     kind: "recurrent", "aggregation" or "super_resolution"; head: that kind's sizes, of which those
     that the backbone decides are filled in from it.
@@ -97,7 +116,7 @@ def load_flow_recipe(path: str | Path) -> FlowRecipe:
 
 
 def flow_recipe_from(values: Any) -> FlowRecipe:
-    """A `FlowRecipe` from plain values; ConfigError for what does not fit."""
+    """Return a `FlowRecipe` from plain values; ConfigError for what does not fit."""
     if not isinstance(values, dict):
         raise ConfigError("a flow recipe is a mapping: see configs/flow.yaml")
     values = dict(values)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Dense pairs rendered by a process of their own and reused a few times by a head's trainer."""
 
 from __future__ import annotations
@@ -8,13 +22,13 @@ from typing import Any
 import numpy as np
 
 from zeroco_ros.training.flow_pairs import DenseShard, make_dense_shard
-from zeroco_ros.training.flow_recipe import FlowRecipe, View, flow_recipe_from
+from zeroco_ros.training.flow_recipe import flow_recipe_from, FlowRecipe, View
 from zeroco_ros.training.parallel import Team
 from zeroco_ros.training.rendering import (
-    RenderedShards,
     keep_rendered,
     load_arrays,
     on_one_thread,
+    RenderedShards,
     save_arrays,
 )
 from zeroco_ros.training.shards import texture_photos
@@ -34,12 +48,16 @@ def load_dense(folder: Path, number: int) -> DenseShard:
 
 
 def newest_dense(step: int, recipe: FlowRecipe) -> int:
-    """Number of the newest shard that a step may draw from: one more per shard * reuse pairs."""
+    """
+    Return the number of the newest shard that a step may draw from.
+
+    One more per shard * reuse pairs.
+    """
     return 1 + int(step * recipe.optimizer.batch / (recipe.data.shard * recipe.data.reuse))
 
 
 def oldest_dense(step: int, recipe: FlowRecipe) -> int:
-    """Number of the oldest shard that a step may draw from."""
+    """Return the number of the oldest shard that a step may draw from."""
     return max(0, newest_dense(step, recipe) - recipe.data.window + 1)
 
 
@@ -60,7 +78,8 @@ def produce_dense(values: dict[str, Any], folder: str, textures: str | None, ste
 
 
 class DenseSource(RenderedShards[DenseShard]):
-    """Samples for every step, from shards that a background process renders.
+    """
+    Samples for every step, from shards that a background process renders.
 
     Use as a context manager; the process ends with it.
     """
@@ -73,7 +92,7 @@ class DenseSource(RenderedShards[DenseShard]):
         super().__init__(produce_dense, arguments, load_dense, folder, step, team)
 
     def draw(self, step: int) -> tuple[np.random.Generator, View, list[tuple[DenseShard, int]]]:
-        """This process's samples of a step, how to cut them, and their random generator."""
+        """Return this process's samples of a step, how to cut them, and their random generator."""
         recipe = self.recipe
         oldest, newest = oldest_dense(step, recipe), newest_dense(step, recipe)
         self.advance(step, oldest)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Training of a flow head on a frozen backbone."""
 
 from __future__ import annotations
@@ -6,7 +20,7 @@ import time
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 from torch.nn import functional
 from tqdm import tqdm
 
@@ -19,12 +33,12 @@ from zeroco_ros.training.flow_heads import (
     run_any,
     run_head,
 )
-from zeroco_ros.training.flow_losses import FlowLoss, flow_loss
-from zeroco_ros.training.flow_pairs import DenseBatch, dense_batch
-from zeroco_ros.training.flow_recipe import FlowRecipe, View, flow_recipe_from
+from zeroco_ros.training.flow_losses import flow_loss, FlowLoss
+from zeroco_ros.training.flow_pairs import dense_batch, DenseBatch
+from zeroco_ros.training.flow_recipe import flow_recipe_from, FlowRecipe, View
 from zeroco_ros.training.flow_shards import DenseSource
 from zeroco_ros.training.head_trainer import HeadRunOptions, HeadTrainer, note
-from zeroco_ros.training.holdout import HeldOut, held_out_sets
+from zeroco_ros.training.holdout import held_out_sets, HeldOut
 from zeroco_ros.training.memory import keep_freed_memory
 
 
@@ -60,7 +74,7 @@ class FlowTrainer(HeadTrainer):
         return loss
 
     def run(self, images: Tensor, view: View) -> HeadFlow:
-        """The head on both directions of a batch, its coarse match disturbed in some steps."""
+        """Return head on both directions of a batch, its coarse match disturbed in some steps."""
         if not isinstance(self.head, RecurrentHead):
             return run_any(self.head, self.matcher, images)
         coarse = self.matcher(images, view.coarse)

@@ -1,15 +1,29 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What the training of every head shares: optimizer, clock, moving average, checkpoint."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.training.checkpoints import load_state, save_state
@@ -20,7 +34,8 @@ from zeroco_ros.training.train import git_commit
 
 @dataclass(frozen=True)
 class HeadRunOptions:
-    """Where and how a run is executed.
+    """
+    Where and how a run is executed.
 
     out: run folder; backbone: weights whose coarse match the head builds on; minutes: end after
     this much training time instead of after the recipe's steps; textures: folder of further
@@ -39,7 +54,8 @@ class HeadRunOptions:
 
 
 class HeadTrainer:
-    """A head, its moving average, an optimizer, and how far the run has come.
+    """
+    A head, its moving average, an optimizer, and how far the run has come.
 
     recipe: the run's recipe as plain values; minutes: end after this much training time instead
     of after `steps`.
@@ -83,7 +99,8 @@ class HeadTrainer:
         self.step, self.seconds, self.pairs = state["step"], state["seconds"], state["pairs"]
 
     def begin(self, resume: bool, command: str, textures: bool, **facts: Any) -> None:
-        """Continue from the checkpoint, or note in `run.json` where a new run comes from.
+        """
+        Continue from the checkpoint, or note in `run.json` where a new run comes from.
 
         Raises ConfigError where there is nothing to continue, or where a run is there already.
         """
@@ -157,7 +174,7 @@ class HeadTrainer:
 
     @torch.no_grad()
     def blend(self) -> None:
-        """Moving average of the weights, short at the start."""
+        """Move the average of the weights, short at the start."""
         decay = min(self.plan.ema, (1 + self.step) / (10 + self.step))
         averages: list[Tensor] = list(self.average.parameters())
         torch._foreach_lerp_(averages, list[Tensor](self.head.parameters()), 1 - decay)

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A held-out procedural test set and the error of a network on it."""
 
 from __future__ import annotations
@@ -16,7 +30,7 @@ from zeroco_ros.croco.model import CroCo
 from zeroco_ros.training import homography as planar
 from zeroco_ros.training.augment import recolor
 from zeroco_ros.training.losses import cost_volume
-from zeroco_ros.training.pairs import ImagePair, WorldPlan, make_pair
+from zeroco_ros.training.pairs import ImagePair, make_pair, WorldPlan
 from zeroco_ros.training.photos import bundled_photos
 from zeroco_ros.training.textures import texture_pool
 
@@ -26,8 +40,11 @@ STRIDE = 4
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Test pairs of one kind: images (n, 2, 3, H, W) normalized, flow (n, h, w, 2) and visibility
-    (n, h, w) at a stride of 4 pixels.
+    """
+    Test pairs of one kind.
+
+    images (n, 2, 3, H, W) normalized, flow (n, h, w, 2) and visibility (n, h, w) at a stride of 4
+    pixels.
     """
 
     images: Tensor
@@ -93,7 +110,7 @@ def predict(model: CroCo, images: Tensor) -> Tensor:
 
 
 def no_motion_errors(sets: dict[str, HeldOut]) -> dict[str, list[float]]:
-    """What `endpoint_errors` would be for a flow of zero: the size of the motion."""
+    """Return what `endpoint_errors` would be for a flow of zero: the size of the motion."""
     errors = {}
     for name, held in sets.items():
         lengths = held.flow.norm(dim=3)
@@ -103,7 +120,8 @@ def no_motion_errors(sets: dict[str, HeldOut]) -> dict[str, list[float]]:
 
 
 def endpoint_errors(model: CroCo, sets: dict[str, HeldOut]) -> dict[str, list[float]]:
-    """Mean end-point error on visible pixels, in pixels, of every pair of every set.
+    """
+    Mean end-point error on visible pixels, in pixels, of every pair of every set.
 
     The token grid's flow is interpolated bilinearly to the ground truth's grid.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Planar pairs: two views of one texture related by a known homography."""
 
 from __future__ import annotations
@@ -17,10 +31,13 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class HomographyPlan:
-    """Ranges of random homographies: rotation in degrees, scale factor (and its inverse),
-    translation and corner displacement as a share of the image; big: share of pairs with any
-    rotation and up to twice the scale; squeeze: largest foreshortening of one direction against
-    the other, as when a wall is seen from the side.
+    """
+    Ranges of random homographies.
+
+    Rotation in degrees, scale factor (and its inverse), translation and corner displacement as a
+    share of the image; big: share of pairs with any rotation and up to twice the scale; squeeze:
+    largest foreshortening of one direction against the other, as when a wall is seen from the
+    side.
     """
 
     rotation: float = 40.0
@@ -37,7 +54,11 @@ HARD = HomographyPlan(rotation=40, scale=1.46, shift=0.2, perspective=0.15, big=
 
 
 def random_homography(rng: Rng, plan: HomographyPlan, size: tuple[int, int]) -> Array:
-    """A homography (3, 3) from pixels of view 0 to pixels of view 1, about the image's center."""
+    """
+    Return a homography (3, 3) from pixels of view 0 to pixels of view 1.
+
+    About the image's center.
+    """
     height, width = size
     strength = float(rng.uniform(0.1, 1.0))
     angle = np.radians(rng.uniform(-1, 1) * plan.rotation * strength)
@@ -77,7 +98,7 @@ def apply(homography: Array, points: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def texture_frame(rng: Rng, size: tuple[int, int]) -> Array:
-    """A similarity (3, 3) that lays an image of `size` on a texture, in texels."""
+    """Return a similarity (3, 3) that lays an image of `size` on a texture, in texels."""
     height, width = size
     zoom = SIZE / max(height, width) * float(rng.uniform(0.45, 1.0))
     angle = float(rng.normal() * 0.1)

@@ -1,4 +1,19 @@
-"""Terms of the training objectives, each as a sum over cells and the number of these cells.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Terms of the training objectives, each as a sum over cells and the number of these cells.
 
 Sums, not means: the processes of a run see different numbers of visible cells, and only sums and
 counts of all processes together give the loss that one process would compute.
@@ -36,7 +51,8 @@ def cell_indices(rows: int, columns: int, device: torch.device) -> tuple[Tensor,
 
 
 def bilinear_targets(flow: Tensor, stride: int) -> tuple[Tensor, Tensor]:
-    """The four cells around each match: indices (B, N, 4) int64 and weights (B, N, 4).
+    """
+    Return the four cells around each match: indices (B, N, 4) int64 and weights (B, N, 4).
 
     flow: (B, h, w, 2) pixels at the cells' centers. Matches beyond the centers of the border cells
     count for the border cells; weights sum to one.
@@ -54,7 +70,7 @@ def bilinear_targets(flow: Tensor, stride: int) -> tuple[Tensor, Tensor]:
 
 
 def summed(values: Tensor, where: Tensor) -> Term:
-    """The sum of the values (B, N) of the cells `where` (B, N) bool, and the cells' number."""
+    """Return sum of the values (B, N) of the cells `where` (B, N) bool, and the cells' number."""
     weight = where.to(values.dtype)
     return Term((values * weight).sum(), weight.sum())
 
@@ -66,7 +82,8 @@ def matching_terms(
     stride: int,
     no_match: Tensor | None = None,
 ) -> tuple[Term, Term]:
-    """Cross-entropy in nats of the rows of `logits` (B, N, M): visible cells, and the others.
+    """
+    Cross-entropy in nats of the rows of `logits` (B, N, M): visible cells, and the others.
 
     flow: (B, h, w, 2) pixels; visible: (B, h, w) bool. Visible cells are compared with the
     bilinear distribution of their matches. The others with the uniform one, less log M, so that
@@ -88,7 +105,8 @@ def matching_terms(
 
 
 def expected_flow(logits: Tensor, grid: tuple[int, int], stride: int) -> Tensor:
-    """Flow (B, h, w, 2) in pixels by the soft-argmax of each row of `logits` (B, N, M).
+    """
+    Flow (B, h, w, 2) in pixels by the soft-argmax of each row of `logits` (B, N, M).
 
     Target and source have the same grid (h, w), N = M = h * w.
     """

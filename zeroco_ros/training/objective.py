@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """What a run minimizes: completion, matching, regression or a mixture of them."""
 
 from __future__ import annotations
@@ -5,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from zeroco_ros.croco.descriptors import Encoding, PairDescriptors
 from zeroco_ros.croco.model import CroCo
@@ -13,17 +27,18 @@ from zeroco_ros.croco.pretraining import hide
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.training.augment import Batch
 from zeroco_ros.training.losses import (
-    Term,
     cost_volume,
     matching_terms,
     regression_term,
+    Term,
 )
 from zeroco_ros.training.precision import autocast
 from zeroco_ros.training.recipe import ObjectivePlan
 
 
 class Objective(nn.Module):
-    """A network with its loss: one forward pass gives all terms, so that DDP can wrap it.
+    """
+    A network with its loss: one forward pass gives all terms, so that DDP can wrap it.
 
     names, weights: of the columns that `forward` returns; the loss is the sum over the columns of
     weight * sum / count.
@@ -50,7 +65,7 @@ class Objective(nn.Module):
         self.names, self.weights = (tuple(part) for part in zip(*columns, strict=True))
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Sums (K,) and counts (K,) of the terms' columns."""
+        """Return the sums (K,) and counts (K,) of the terms' columns."""
         terms: list[Term] = []
         if self.plan.matching > 0 or self.plan.regression > 0:
             terms += self._correspondence(batch)

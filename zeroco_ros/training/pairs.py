@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Image pairs with exact flow both ways: ray-cast scenes and homographies, by seed."""
 
 from __future__ import annotations
@@ -11,25 +25,28 @@ import torch
 from torch import Tensor
 
 from zeroco_ros.training import homography as planar
-from zeroco_ros.training.degrade import SensorPlan, degrade
+from zeroco_ros.training.degrade import degrade, SensorPlan
 from zeroco_ros.training.homography import HomographyPlan
 from zeroco_ros.training.patterns import Rng
 from zeroco_ros.training.raycast import (
     Camera,
-    Scene,
     correspond,
     exact_flow_at,
     grid_points,
     render,
+    Scene,
 )
-from zeroco_ros.training.scenes import ScenePlan, random_scene, second_camera
+from zeroco_ros.training.scenes import random_scene, ScenePlan, second_camera
 from zeroco_ros.training.textures import TexturePool
 
 
 @dataclass(frozen=True)
 class WorldPlan:
-    """The mixture: share of homographies among the pairs, least visible share to accept, whether
-    the pictures are degraded, and the ranges of each part.
+    """
+    The mixture of pairs.
+
+    Share of homographies among the pairs, least visible share to accept, whether the pictures are
+    degraded, and the ranges of each part.
     """
 
     homographies: float = 0.35
@@ -42,7 +59,8 @@ class WorldPlan:
 
 @dataclass(frozen=True)
 class Geometry:
-    """What is known of a scene beside the flow, for both views.
+    """
+    What is known of a scene beside the flow, for both views.
 
     depth: (2, h, w) float32 meters along the optical axis at the flow's grid; K: (2, 3, 3) float64
     intrinsics in pixels of the whole picture; c2w: (2, 4, 4) float64 poses, camera to world, in
@@ -57,7 +75,8 @@ class Geometry:
 
 @dataclass(frozen=True)
 class ImagePair:
-    """Two views and their exact correspondence.
+    """
+    Two views and their exact correspondence.
 
     images: (2, H, W, 3) uint8 RGB; flow: (2, h, w, 2) float32 pixels, view 0 to 1 and 1 to 0, at
     the centers of stride x stride cells ((i + 0.5) * stride - 0.5); visible: (2, h, w) bool;
@@ -73,7 +92,8 @@ class ImagePair:
 def make_pair(
     seed: Sequence[int], plan: WorldPlan, pool: TexturePool, size: tuple[int, int], stride: int
 ) -> ImagePair:
-    """The image pair of a seed, rendered on the pool's device; deterministic in seed, plan, pool.
+    """
+    Return image pair of a seed, rendered on the pool's device; deterministic in seed, plan, pool.
 
     stride: of the grid on which flow, visibility and geometry are given; 1 is every pixel.
     """
@@ -96,7 +116,7 @@ def make_pair(
 def moving_views(
     rng: Rng, plan: WorldPlan, pool: TexturePool, size: tuple[int, int]
 ) -> tuple[Scene, tuple[Camera, Camera]]:
-    """A scene and two cameras that share at least `plan.least_visible` of what they see."""
+    """Return a scene and two cameras that share at least `plan.least_visible` of what they see."""
     scene, first, depth = random_scene(rng, plan.scene, pool, size)
     points = grid_points(size, 32, pool.device)
     on_device, start = scene.to(pool.device), first.to(pool.device)
@@ -148,7 +168,7 @@ def both_ways(
 def as_grids(
     directions: Sequence[tuple[Tensor, Tensor]], size: tuple[int, int], stride: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
-    """Lists of flows (N, 2) and visibilities (N,) as (2, h, w, 2) and (2, h, w) arrays."""
+    """Return lists of flows (N, 2) and visibilities (N,) as (2, h, w, 2) and (2, h, w) arrays."""
     shape = (len(directions), size[0] // stride, size[1] // stride)
     flow = torch.stack([direction[0] for direction in directions]).view(*shape, 2)
     visible = torch.stack([direction[1] for direction in directions]).view(*shape)

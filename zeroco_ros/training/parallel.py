@@ -1,21 +1,36 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Several processes on one batch, where torchrun started them."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from datetime import timedelta
+import os
 from typing import TypeVar
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import distributed, nn, Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 Item = TypeVar("Item")
 
 
 class Team:
-    """The processes of a run; one process alone needs no communication.
+    """
+    The processes of a run; one process alone needs no communication.
 
     rank: this process's number; size: how many there are, both from torchrun's environment;
     device: this process's own. Processes on CPUs talk over gloo, those on GPUs over NCCL.
@@ -38,7 +53,7 @@ class Team:
         return self.rank == 0
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """The module with gradients averaged over all processes (DistributedDataParallel)."""
+        """Return module with gradients averaged over all processes (DistributedDataParallel)."""
         if self.size == 1:
             return module
         # Without the decoder's features the second half of its last block is never used.
@@ -59,7 +74,7 @@ class Team:
         return float(pieces[-1])
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum of a tensor over all processes."""
+        """Return the sum of a tensor over all processes."""
         if self.size == 1:
             return values
         summed = values.clone()
@@ -67,5 +82,5 @@ class Team:
         return summed
 
     def share(self, items: list[Item]) -> list[Item]:
-        """This process's part of a list."""
+        """Return this process's part of a list."""
         return items[self.rank :: self.size]

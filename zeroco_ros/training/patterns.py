@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Procedural patterns: square RGB textures drawn from a seeded generator."""
 
 from __future__ import annotations
@@ -147,7 +161,7 @@ def strokes(rng: Rng, size: int) -> Pattern:
 
 
 def gradient(rng: Rng, size: int) -> Pattern:
-    """A nearly textureless surface: a gradient with faint noise."""
+    """Return a nearly textureless surface: a gradient with faint noise."""
     corners = palette(rng, 4).reshape(2, 2, 3)
     image = cv2.resize(corners, (size, size), interpolation=cv2.INTER_LINEAR)
     faint = octave_noise(rng, size, first=8, decay=0.9)[..., None] - 0.5

@@ -1,4 +1,19 @@
-"""Photographs that may be trained on: files inside scikit-image's wheel, with their terms.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Photographs that may be trained on: files inside scikit-image's wheel, with their terms.
 
 Only files whose terms scikit-image states as public domain, CC0 or free of known restrictions are
 listed. Left out for unclear or restrictive terms: the Middlebury motorcycle pair, Labeled Faces in
@@ -7,8 +22,8 @@ the Wild, page, moon, color, phantom, logo and the multi-page files.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
+import logging
 from pathlib import Path
 from typing import overload
 
@@ -40,7 +55,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".ppm", ".bmp", ".webp", ".tif", ".tiff")
 
 
 def bundled_photos() -> list[npt.NDArray[np.uint8]]:
-    """The photographs of `BUNDLED` that this scikit-image carries, (H, W, 3) uint8 RGB each."""
+    """Return photographs of `BUNDLED` that this scikit-image carries, (H, W, 3) uint8 RGB each."""
     import skimage
 
     folder = Path(skimage.__file__).parent / "data"
@@ -48,7 +63,8 @@ def bundled_photos() -> list[npt.NDArray[np.uint8]]:
 
 
 class Photographs(Sequence[npt.NDArray[np.uint8]]):
-    """The bundled photographs and the pictures of a folder, the latter read when they are used.
+    """
+    The bundled photographs and the pictures of a folder, the latter read when they are used.
 
     A picture that cannot be read is replaced by the next one that can, with one warning.
     """
@@ -65,6 +81,7 @@ class Photographs(Sequence[npt.NDArray[np.uint8]]):
     def __getitem__(self, index: int) -> npt.NDArray[np.uint8]: ...
     @overload
     def __getitem__(self, index: slice) -> list[npt.NDArray[np.uint8]]: ...
+
     def __getitem__(
         self, index: int | slice
     ) -> npt.NDArray[np.uint8] | list[npt.NDArray[np.uint8]]:

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """In which number format a training step multiplies."""
 
 from __future__ import annotations
@@ -13,7 +27,8 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """The context of a forward pass: bfloat16 products, or float32 throughout.
+    """
+    Return the context of a forward pass: bfloat16 products, or float32 throughout.
 
     precision: "auto" takes bfloat16 where the hardware multiplies it. Raises ConfigError.
     """
@@ -32,7 +47,7 @@ def has_bf16(device: torch.device | None = None) -> bool:
 
 @cache
 def cpu_flags() -> frozenset[str]:
-    """The processor's feature flags, where the system lists them."""
+    """Return the processor's feature flags, where the system lists them."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

@@ -1,4 +1,19 @@
-"""Ray casting of boxes, ellipsoids and rough ground: pictures, depth and exact correspondence.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Ray casting of boxes, ellipsoids and rough ground: pictures, depth and exact correspondence.
 
 Everything is a box, an ellipsoid or a height field with a pose: a quad is a flat box, the room a
 box seen from inside. Two poses per primitive (time 0 and 1) make objects move between two views.
@@ -21,8 +36,11 @@ CHUNK = 32768  # rays at a time bounds the memory of large pictures
 
 @dataclass(frozen=True)
 class Camera:
-    """Pinhole camera. K: (3, 3); c2w: (4, 4) camera to world, OpenCV axes (x right, y down,
-    z forward), meters; size: rows and columns in pixels, integer coordinates at pixel centers.
+    """
+    Pinhole camera.
+
+    K: (3, 3); c2w: (4, 4) camera to world, OpenCV axes (x right, y down, z forward), meters; size:
+    rows and columns in pixels, integer coordinates at pixel centers.
     """
 
     K: Tensor
@@ -30,11 +48,11 @@ class Camera:
     size: tuple[int, int]
 
     def to(self, device: torch.device) -> Camera:
-        """The camera on a device."""
+        """Return the camera on a device."""
         return Camera(self.K.to(device), self.c2w.to(device), self.size)
 
     def directions(self, points: Tensor) -> Tensor:
-        """World directions (N, 3) of pixels (N, 2), of depth 1 along the optical axis."""
+        """Return rays (N, 3) of depth 1 in the world through pixels (N, 2)."""
         x = (points[:, 0] - self.K[0, 2]) / self.K[0, 0]
         y = (points[:, 1] - self.K[1, 2]) / self.K[1, 1]
         return torch.stack([x, y, torch.ones_like(x)], 1) @ self.c2w[:3, :3].T
@@ -51,8 +69,10 @@ class Camera:
 
 @dataclass(frozen=True)
 class Scene:
-    """P primitives: number 0 is the room, seen from inside; from `boxes` on they are ellipsoids;
-    the last one is the terrain, where there is one.
+    """
+    P primitives: number 0 is the room, seen from inside.
+
+    From `boxes` on they are ellipsoids; the last one is the terrain, where there is one.
 
     rotation (2, P, 3, 3) local to world and center (2, P, 3): poses at time 0 and 1; half (P, 3)
     half extents in meters; texture (P, 3, 2): texture index per axis and sign of the face;
@@ -79,7 +99,7 @@ class Scene:
         return self.half.device
 
     def to(self, device: torch.device) -> Scene:
-        """The scene, its textures included, on a device."""
+        """Return the scene, its textures included, on a device."""
         moved: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -96,8 +116,11 @@ class Scene:
 
 @dataclass(frozen=True)
 class Hits:
-    """First hits of N rays: distance (N,) in units of the direction's length (for
-    `Camera.directions` that is depth), primitive (N,) int64, local (N, 3) point in its frame.
+    """
+    First hits of N rays.
+
+    distance (N,) in units of the direction's length (for `Camera.directions` that is depth),
+    primitive (N,) int64, local (N, 3) point in its frame.
     """
 
     distance: Tensor
@@ -154,7 +177,7 @@ def to_local(scene: Scene, time: int, primitive: Tensor, world: Tensor) -> Tenso
 
 
 def to_world(scene: Scene, time: int, primitive: Tensor, local: Tensor) -> Tensor:
-    """The inverse of `to_local`, at any time: this is how surfaces move."""
+    """Return the inverse of `to_local`, at any time: this is how surfaces move."""
     rotation = scene.rotation[time].index_select(0, primitive)
     turned = (rotation @ local.unsqueeze(2)).squeeze(2)
     return turned + scene.center[time].index_select(0, primitive)
@@ -226,9 +249,12 @@ def grid_points(size: tuple[int, int], stride: int, device: torch.device | str =
 
 @dataclass(frozen=True)
 class Correspondence:
-    """What is known of N pixels of one view: flow (N, 2) in pixels to the other view, visible (N,)
-    bool there, depth (N,) in meters along the own optical axis, moving (N,) bool: of an object
-    whose pose differs between the views' times.
+    """
+    What is known of N pixels of one view.
+
+    flow (N, 2) in pixels to the other view, visible (N,) bool there, depth (N,) in meters along
+    the own optical axis, moving (N,) bool: of an object whose pose differs between the views'
+    times.
     """
 
     flow: Tensor
@@ -240,7 +266,8 @@ class Correspondence:
 def correspond(
     scene: Scene, views: tuple[Camera, Camera], times: tuple[int, int], points: Tensor
 ) -> Correspondence:
-    """Where the pixels (N, 2) of views[0] are in views[1].
+    """
+    Where the pixels (N, 2) of views[0] are in views[1].
 
     Visible: inside the other picture, before its camera, and not hidden, which a second ray from
     the other camera decides exactly.

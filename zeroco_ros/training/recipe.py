@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A training run as data: everything that decides the result, read from one YAML file."""
 
 from __future__ import annotations
@@ -5,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints, TypeVar
 
 import yaml
 
@@ -20,7 +34,8 @@ OCCLUDED = ("uniform", "cell", "ignored")
 
 @dataclass(frozen=True)
 class DataPlan:
-    """How pairs are made and reused.
+    """
+    How pairs are made and reused.
 
     size: rendered rows and columns, multiples of 16; crops: sizes that batches are cut to, one per
     batch, each view at its own offset; shard: pairs per shard; window: shards kept; reuse: mean
@@ -41,7 +56,8 @@ class DataPlan:
 
 @dataclass(frozen=True)
 class ObjectivePlan:
-    """Weights of the terms, and what is asked of cells without a match.
+    """
+    Weights of the terms, and what is asked of cells without a match.
 
     matching: cross-entropy of the cost volume's rows and columns, in nats. regression: end-point
     error of its soft-argmax, in pixels. completion: squared error of rebuilt patches (CroCo's
@@ -85,7 +101,8 @@ class OptimizerPlan:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One run: network, data, objective, optimizer.
+    """
+    One run: network, data, objective, optimizer.
 
     occluded: weight of the matching term for cells without a match, beside that for the others;
     held_out: rows and columns of the held-out pictures.
@@ -109,7 +126,8 @@ class Recipe:
 
 
 def load_recipe(path: str | Path) -> Recipe:
-    """Read a YAML recipe, a file or the name of a shipped one ("tiny").
+    """
+    Read a YAML recipe, a file or the name of a shipped one ("tiny").
 
     Raises ConfigError naming what is unknown or missing.
     """
@@ -125,7 +143,7 @@ def load_recipe(path: str | Path) -> Recipe:
 
 
 def recipe_from(values: Any) -> Recipe:
-    """A `Recipe` from plain values; unknown keys are refused with a ConfigError."""
+    """Return a `Recipe` from plain values; unknown keys are refused with a ConfigError."""
     if not isinstance(values, Mapping) or "model" not in values:
         raise ConfigError("a recipe is a mapping with at least `model`: see configs/backbone.yaml")
     rest = {key: value for key, value in values.items() if key != "model"}
@@ -145,7 +163,7 @@ def recipe_from(values: Any) -> Recipe:
 
 
 def build(kind: type[Plan], values: Mapping[str, Any]) -> Plan:
-    """A dataclass from a mapping, nested ones and tuples included."""
+    """Return a dataclass from a mapping, nested ones and tuples included."""
     assert is_dataclass(kind)
     hints = get_type_hints(kind)
     unknown = sorted(set(values) - {f.name for f in fields(kind)})
@@ -157,7 +175,7 @@ def build(kind: type[Plan], values: Mapping[str, Any]) -> Plan:
 
 
 def convert(hint: Any, value: Any) -> Any:
-    """A YAML value as the field's type: mappings to dataclasses, lists to tuples."""
+    """Return a YAML value as the field's type: mappings to dataclasses, lists to tuples."""
     if is_dataclass(hint) and isinstance(value, Mapping):
         return build(hint, value)  # type: ignore[arg-type]
     if isinstance(value, list | tuple):

@@ -1,14 +1,28 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Shards on disk that a process of its own renders ahead of a trainer."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import shutil
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+import multiprocessing
+import os
 from pathlib import Path
+import shutil
+import time
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -45,7 +59,7 @@ def load_arrays(folder: Path, number: int, names: Sequence[str]) -> list[npt.NDA
 
 
 def on_one_thread() -> None:
-    """What a renderer's process begins with."""
+    """Begin a renderer's process."""
     import cv2
     import torch
 
@@ -59,8 +73,10 @@ def on_one_thread() -> None:
 def keep_rendered(
     root: Path, wanted: Callable[[], Sequence[int]], render: Callable[[int], None]
 ) -> None:
-    """Render the shards of `wanted` that are missing, drop those before them; as long as the
-    parent process lives: a killed trainer must not leave a renderer behind.
+    """
+    Render the shards of `wanted` that are missing, drop those before them.
+
+    As long as the parent process lives: a killed trainer must not leave a renderer behind.
     """
     parent = multiprocessing.parent_process()
     while parent is None or parent.is_alive():
@@ -76,7 +92,8 @@ def keep_rendered(
 
 
 class RenderedShards(Generic[ShardType]):
-    """Shards of a folder, waiting for those that are not rendered yet.
+    """
+    Shards of a folder, waiting for those that are not rendered yet.
 
     target: body of the renderer's process, called with `arguments` and the shared step counter;
     load: a shard by folder and number. Use as a context manager; the process ends with it.
@@ -114,7 +131,7 @@ class RenderedShards(Generic[ShardType]):
             self._process.join()
 
     def shard(self, number: int) -> ShardType:
-        """A shard, waiting for it where it is not rendered yet."""
+        """Return a shard, waiting for it where it is not rendered yet."""
         if number not in self._open:
             started = time.monotonic()
             while not shard_path(self.folder, number).is_dir():

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Random scenes, cameras and image pairs of the procedural world."""
 
 from __future__ import annotations
@@ -11,8 +25,8 @@ import torch
 
 from zeroco_ros.training.degrade import happens
 from zeroco_ros.training.patterns import Rng
-from zeroco_ros.training.raycast import Camera, Scene, cast
-from zeroco_ros.training.terrain import Terrain, height_at, random_terrain
+from zeroco_ros.training.raycast import Camera, cast, Scene
+from zeroco_ros.training.terrain import height_at, random_terrain, Terrain
 from zeroco_ros.training.textures import SIZE, TexturePool
 
 Array = npt.NDArray[np.float64]
@@ -20,7 +34,8 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ScenePlan:
-    """What is drawn: shares and ranges, so that a test set can differ from the training set.
+    """
+    What is drawn: shares and ranges, so that a test set can differ from the training set.
 
     boxes, ellipsoids: largest numbers of objects; moving: share of pairs in which objects move;
     motion: range of the camera's translation as a share of the scene's depth; roll: usual in-plane
@@ -70,14 +85,14 @@ def intrinsics(size: tuple[int, int], fov: float) -> Array:
 
 
 def camera(K: Array, c2w: Array, size: tuple[int, int]) -> Camera:
-    """A `Camera` in float32 tensors."""
+    """Return a `Camera` in float32 tensors."""
     return Camera(torch.tensor(K).float(), torch.tensor(c2w).float(), size)
 
 
 def assemble(
     parts: dict[str, Any], boxes: int, pool: TexturePool, terrain: Terrain | None = None
 ) -> Scene:
-    """A `Scene` from numpy arrays; with a terrain the last of each belongs to that."""
+    """Return a `Scene` from numpy arrays; with a terrain the last of each belongs to that."""
     floats = {k: torch.tensor(np.asarray(v)).float() for k, v in parts.items() if k != "texture"}
     texture = torch.tensor(np.asarray(parts["texture"])).long()
     return Scene(pool=pool, boxes=boxes, texture=texture, terrain=terrain, **floats)
@@ -124,7 +139,7 @@ def room(rng: Rng) -> Array:
 
 
 def first_camera(rng: Rng, half: Array, size: tuple[int, int]) -> Camera:
-    """A camera somewhere inside the room, roughly level, looking across it."""
+    """Return a camera somewhere inside the room, roughly level, looking across it."""
     eye = rng.uniform(-0.75, 0.75, 3) * half
     target = rng.uniform(-0.9, 0.9, 3) * half
     target[:2] -= 0.5 * eye[:2]
@@ -134,7 +149,8 @@ def first_camera(rng: Rng, half: Array, size: tuple[int, int]) -> Camera:
 
 
 def on_ground(rng: Rng, size: tuple[int, int]) -> tuple[Array, Camera, Terrain]:
-    """Rough ground under a wide sky: the sky's half extents, a camera and the ground.
+    """
+    Rough ground under a wide sky: the sky's half extents, a camera and the ground.
 
     The camera is a robot's or a person's, 0.3 to 3 m up, and looks at the ground before it.
     """
@@ -153,7 +169,7 @@ def on_ground(rng: Rng, size: tuple[int, int]) -> tuple[Array, Camera, Terrain]:
 
 
 def still(parts: dict[str, Array], half: Array) -> dict[str, Array]:
-    """A primitive's parts with extents and the pose of something that rests at the origin."""
+    """Give a primitive's parts with extents and the pose of something that rests at the origin."""
     pose = {"rotation": np.stack([np.eye(3)] * 2), "center": np.zeros((2, 3))}
     return {**parts, "half": half, **pose}
 
@@ -161,8 +177,10 @@ def still(parts: dict[str, Array], half: Array) -> dict[str, Array]:
 def random_scene(
     rng: Rng, plan: ScenePlan, pool: TexturePool, size: tuple[int, int]
 ) -> tuple[Scene, Camera, float]:
-    """A room, or rough ground, with objects in front of a first camera; also the depth that the
-    camera looks at. On the CPU, but for the textures.
+    """
+    Return a room, or rough ground, with objects in front of a first camera.
+
+    Also the depth that the camera looks at. On the CPU, but for the textures.
     """
     terrain: Terrain | None = None
     if happens(rng, plan.terrain):
@@ -230,7 +248,7 @@ def object_motion(rng: Rng, place: Array, depth: float, moves: bool) -> tuple[Ar
 
 
 def second_camera(rng: Rng, plan: ScenePlan, first: Camera, depth: float, ease: float) -> Camera:
-    """The camera after a motion; `ease` in (0, 1] scales the motion down after a failed try."""
+    """Return camera after a motion; `ease` in (0, 1] scales the motion down after a failed try."""
     pose = first.c2w.numpy().astype(np.float64).copy()
     low, high = np.log(plan.motion[0]), np.log(plan.motion[1])
     length = depth * ease * float(np.exp(rng.uniform(low, high)))

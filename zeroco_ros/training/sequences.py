@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Posed frames of a camera in small, fixed rooms of the procedural world, with exact depth."""
 
 from __future__ import annotations
@@ -13,7 +27,7 @@ import torch
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.training.holdout import SEED
 from zeroco_ros.training.photos import bundled_photos
-from zeroco_ros.training.raycast import Camera, Scene, cast, grid_points, render
+from zeroco_ros.training.raycast import Camera, cast, grid_points, render, Scene
 from zeroco_ros.training.scenes import (
     assemble,
     camera,
@@ -23,7 +37,7 @@ from zeroco_ros.training.scenes import (
     stacked,
     still,
 )
-from zeroco_ros.training.textures import SIZE, TexturePool, texture_pool
+from zeroco_ros.training.textures import SIZE, texture_pool, TexturePool
 
 Array = npt.NDArray[np.float64]
 
@@ -47,7 +61,8 @@ MOVER = 1  # index in BODIES of what moves in "moving"
 
 @dataclass(frozen=True)
 class WorldFrame:
-    """One picture and all that is known of it.
+    """
+    One picture and all that is known of it.
 
     image: (H, W, 3) uint8 RGB. depth: (H, W) float32 meters along the optical axis, exact. K:
     (3, 3) pixels; c2w: (4, 4) camera to world, OpenCV axes, meters. moving: (H, W) bool, pixels of
@@ -100,7 +115,8 @@ KINDS: dict[str, _Kind] = {
 def world_sequence(
     kind: str, frames: int = 12, size: tuple[int, int] = (240, 320), *, noise: float = NOISE
 ) -> Iterator[WorldFrame]:
-    """The frames of one of `KINDS` in order, the same for the same arguments.
+    """
+    Yield the frames of one of `KINDS` in order, the same for the same arguments.
 
     frames: how many the whole path is cut into; size: rows and columns in pixels; noise: standard
     deviation of the sensor's noise in gray levels. Raises ConfigError for another kind or none.
@@ -133,7 +149,7 @@ def _pool() -> TexturePool:
 
 
 def _scene(pool: TexturePool, furnished: bool) -> Scene:
-    """The room, number 0, and what stands in it."""
+    """Return the room, number 0, and what stands in it."""
     bodies = [_body(ROOM, np.zeros(3), 0.0, 0)]
     if furnished:
         for number, (half, center, yaw) in enumerate(BODIES):
@@ -143,7 +159,7 @@ def _scene(pool: TexturePool, furnished: bool) -> Scene:
 
 
 def _body(half: Array, center: Array, yaw: float, number: int) -> dict[str, Array]:
-    """A primitive whose texture spans its largest side, or half of it for the room."""
+    """Return a primitive whose texture spans its largest side, or half of it for the room."""
     extent = 2 * float(half.max()) * (0.5 if number == 0 else 1.0)
     faces = (np.arange(6) + 3 * number) % 16 if number == 0 else np.full(6, (5 * number + 2) % 16)
     look = {
@@ -159,7 +175,7 @@ def _body(half: Array, center: Array, yaw: float, number: int) -> dict[str, Arra
 
 
 def _moved(scene: Scene, way: float) -> Scene:
-    """The scene with its mover `way` meters to the left; the room stays as it is."""
+    """Return the scene with its mover `way` meters to the left; the room stays as it is."""
     if not way:
         return scene
     center = scene.center.clone()

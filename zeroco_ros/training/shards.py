@@ -1,4 +1,19 @@
-"""Pairs on disk: rendered once in a process of its own, reused a few times by the trainer.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Pairs on disk: rendered once in a process of its own, reused a few times by the trainer.
 
 Shard k depends on the recipe's seed and on k alone, and a batch on the seed and its step alone: a
 run that is killed and resumed sees the same data in the same order, even if shards were deleted.
@@ -20,10 +35,10 @@ from zeroco_ros.training.parallel import Team
 from zeroco_ros.training.photos import Photographs
 from zeroco_ros.training.recipe import DataPlan, Recipe, recipe_from
 from zeroco_ros.training.rendering import (
-    RenderedShards,
     keep_rendered,
     load_arrays,
     on_one_thread,
+    RenderedShards,
     save_arrays,
     shard_path,
 )
@@ -70,19 +85,23 @@ def load_shard(folder: Path, number: int) -> Shard:
 
 
 def texture_photos(textures: str | None) -> Photographs:
-    """The bundled photographs and those of a user's folder."""
+    """Return the bundled photographs and those of a user's folder."""
     return Photographs(textures)
 
 
 def newest_shard(step: int, recipe: Recipe) -> int:
-    """Number of the newest shard that a step may draw from: one more per shard * reuse pairs."""
+    """
+    Return the number of the newest shard that a step may draw from.
+
+    One more per shard * reuse pairs.
+    """
     if recipe.data.fixed:
         return recipe.data.fixed - 1
     return 1 + int(step * recipe.optimizer.batch / (recipe.data.shard * recipe.data.reuse))
 
 
 def oldest_shard(step: int, recipe: Recipe) -> int:
-    """Number of the oldest shard that a step may draw from."""
+    """Return the number of the oldest shard that a step may draw from."""
     if recipe.data.fixed:
         return 0
     return max(0, newest_shard(step, recipe) - recipe.data.window + 1)
@@ -112,7 +131,8 @@ def produce(values: dict[str, Any], folder: str, textures: str | None, step: Any
 
 
 class ShardSource(RenderedShards[Shard]):
-    """Raw samples for every step, from shards that a background process renders.
+    """
+    Raw samples for every step, from shards that a background process renders.
 
     Use as a context manager; the process ends with it.
     """
@@ -152,7 +172,7 @@ class ShardSource(RenderedShards[Shard]):
             self.shard(missing[0])
 
     def draw(self, step: int) -> tuple[list[np.random.Generator], list[tuple[Shard, int]]]:
-        """This process's samples of a step, (shard, index) each, and a generator for each."""
+        """Give this process's samples of a step, (shard, index) each, and a generator for each."""
         oldest, newest = oldest_shard(step, self.recipe), newest_shard(step, self.recipe)
         self.advance(step, oldest)
         rng = np.random.default_rng([self.recipe.seed, 7, step])
@@ -165,6 +185,6 @@ class ShardSource(RenderedShards[Shard]):
         return [np.random.default_rng(seed) for seed in seeds], samples
 
     def crop(self, step: int) -> tuple[int, int]:
-        """The size that all processes cut their samples of a step to."""
+        """Return the size that all processes cut their samples of a step to."""
         rng = np.random.default_rng([self.recipe.seed, 9, step])
         return self.recipe.data.crops[int(rng.integers(len(self.recipe.data.crops)))]

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Rough ground: a smooth height field, its intersection with rays and random examples."""
 
 from __future__ import annotations
@@ -18,7 +32,8 @@ LEAST_STEP = 4e-3  # of the distance: about the width of a pixel
 
 @dataclass(frozen=True)
 class Terrain:
-    """The surface z = sum over k of a_k sin(u_k x + v_k y + p_k), z up, in meters.
+    """
+    The surface z = sum over k of a_k sin(u_k x + v_k y + p_k), z up, in meters.
 
     waves: (K, 4) rows u, v in radians per meter, p in radians, a in meters.
     """
@@ -26,7 +41,7 @@ class Terrain:
     waves: Tensor
 
     def to(self, device: torch.device) -> Terrain:
-        """The terrain on a device."""
+        """Return the terrain on a device."""
         return Terrain(self.waves.to(device))
 
     def _angles(self, ground: Tensor) -> Tensor:
@@ -41,13 +56,14 @@ class Terrain:
         return self._angles(ground).cos() @ (self.waves[:, 3:] * self.waves[:, :2])
 
     def normal(self, ground: Tensor) -> Tensor:
-        """Unit normals (N, 3), upward."""
+        """Return the unit normals (N, 3), upward."""
         slope = self.slope(ground)
         up = torch.cat([-slope, torch.ones_like(slope[:, :1])], 1)
         return torch.nn.functional.normalize(up, dim=1)
 
     def cast(self, start: Tensor, rays: Tensor, limit: Tensor) -> Tensor:
-        """Distances (N,) to the first hit from `start` (3,), above the ground, along rays (N, 3).
+        """
+        Distances (N,) to the first hit from `start` (3,), above the ground, along rays (N, 3).
 
         In units of the rays' lengths; FAR where nothing is hit before `limit` (N,). The march
         advances by what a steep slope allows, but never by less than LEAST_STEP of the distance
@@ -83,7 +99,7 @@ class Terrain:
         return self._finish(start, rays, before, after)
 
     def _finish(self, start: Tensor, rays: Tensor, before: Tensor, after: Tensor) -> Tensor:
-        """The crossing between the distances `before` (above ground) and `after` (below)."""
+        """Return crossing between the distances `before` (above ground) and `after` (below)."""
         hit = (after < FAR).nonzero().squeeze(1)
         direction, low, high = rays[hit], before[hit], after[hit]
         low = torch.minimum(low, high)

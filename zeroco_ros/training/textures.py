@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A pool of square textures with mip levels, sampled without aliasing."""
 
 from __future__ import annotations
@@ -11,7 +25,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from zeroco_ros.training.patterns import Rng, draw_pattern
+from zeroco_ros.training.patterns import draw_pattern, Rng
 
 SIZE = 512
 LEVELS = 8
@@ -19,7 +33,8 @@ LEVELS = 8
 
 @dataclass(frozen=True)
 class TexturePool:
-    """Textures of SIZE x SIZE with LEVELS mip levels, all texels in one table.
+    """
+    Textures of SIZE x SIZE with LEVELS mip levels, all texels in one table.
 
     texels: (count * TEXELS,) int32, each the bytes R, G, B, 255 of one texel (one gather fetches a
     color); mean: (count, 3) float32 mean colors in [0, 255].
@@ -30,7 +45,7 @@ class TexturePool:
 
     @property
     def count(self) -> int:
-        """Number of textures."""
+        """Return the number of textures."""
         return self.mean.shape[0]
 
     @property
@@ -39,11 +54,12 @@ class TexturePool:
         return self.texels.device
 
     def to(self, device: torch.device) -> TexturePool:
-        """The pool on a device."""
+        """Return the pool on a device."""
         return TexturePool(self.texels.to(device), self.mean.to(device))
 
     def sample(self, index: Tensor, u: Tensor, v: Tensor, level: Tensor) -> Tensor:
-        """Colors (N, 3) float32 in [0, 255] by trilinear filtering, mirrored at the borders.
+        """
+        Colors (N, 3) float32 in [0, 255] by trilinear filtering, mirrored at the borders.
 
         index: (N,) int64 texture; u, v: (N,) texel coordinates of level 0 (integers are texel
         centers); level: (N,) float mip level, log2 of the footprint in texels.
@@ -68,7 +84,7 @@ OFFSETS = torch.tensor([sum(s * s for s in _SIZES[:level]) for level in range(LE
 def _taps(
     base: Tensor, u: Tensor, v: Tensor, level: Tensor, share: Tensor
 ) -> list[tuple[Tensor, Tensor]]:
-    """The four texels around (u, v) in one mip level: table index and weight (N,) of each."""
+    """Return four texels around (u, v) in one mip level: table index and weight (N,) of each."""
     size = torch.full_like(level, SIZE) >> level
     shrink = size.to(u.dtype) / SIZE
     x, y = (u + 0.5) * shrink - 0.5, (v + 0.5) * shrink - 0.5
@@ -86,7 +102,7 @@ def _mirror(index: Tensor, size: Tensor) -> Tensor:
 
 
 def photo_texture(rng: Rng, photo: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """A random square crop of a photograph, turned, recolored and scaled to SIZE x SIZE."""
+    """Return a random square crop of a photograph, turned, recolored and scaled to SIZE x SIZE."""
     height, width = photo.shape[:2]
     side = int(min(height, width) * rng.uniform(0.35, 1.0))
     y, x = int(rng.integers(0, height - side + 1)), int(rng.integers(0, width - side + 1))
@@ -108,7 +124,11 @@ def texture_pool(
     photos: Sequence[npt.NDArray[np.uint8]] = (),
     photo_share: float = 0.5,
 ) -> TexturePool:
-    """A pool of `count` textures: `photo_share` of them from `photos`, the rest procedural."""
+    """
+    Return a pool of `count` textures.
+
+    `photo_share` of them from `photos`, the rest procedural.
+    """
     rng = np.random.default_rng(seed)
     tables, means = [], []
     for _ in range(count):

@@ -1,16 +1,30 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """A training run from its start, or its checkpoint, to its end."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
+import subprocess
 
 import torch
 
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.training.augment import make_batch
-from zeroco_ros.training.holdout import HeldOut, held_out_sets, no_motion_errors, summary
+from zeroco_ros.training.holdout import held_out_sets, HeldOut, no_motion_errors, summary
 from zeroco_ros.training.memory import keep_freed_memory
 from zeroco_ros.training.photos import pictures_in
 from zeroco_ros.training.precision import has_bf16
@@ -23,7 +37,8 @@ __all__ = ["RunOptions", "Trainer", "git_commit", "has_bf16", "train"]
 
 
 def train(recipe: Recipe, options: RunOptions) -> Trainer:
-    """Run or resume a recipe to its end; the run folder then holds checkpoint and log.
+    """
+    Run or resume a recipe to its end; the run folder then holds checkpoint and log.
 
     Raises ConfigError for a recipe or run folder that does not fit.
     """
@@ -68,7 +83,7 @@ def begin(trainer: Trainer) -> None:
 
 
 def git_commit() -> str:
-    """The commit of the code that runs, or "unknown" outside a checkout."""
+    """Return the commit of the code that runs, or "unknown" outside a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)

@@ -1,16 +1,30 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """The state of a run and one step of it: network, moving average, optimizer."""
 
 from __future__ import annotations
 
-import json
-import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+import json
+import math
 from pathlib import Path
+import time
 
 import torch
-from torch import Tensor, nn
+from torch import nn, Tensor
 
 from zeroco_ros.croco.checkpoint import load_croco
 from zeroco_ros.croco.initialization import init_tied_cross_attention
@@ -27,7 +41,8 @@ Judge = Callable[[CroCo], dict[str, float]]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Where and how a run is executed; nothing here changes what a step is meant to compute.
+    """
+    Where and how a run is executed; nothing here changes what a step is meant to compute.
 
     out: run folder (checkpoint, log, pairs); minutes: end after this much training time, not after
     the recipe's steps (the learning rate then follows the clock); textures: folder of further
@@ -162,14 +177,15 @@ class Trainer:
 
     @torch.no_grad()
     def blend(self) -> None:
-        """Moving average of the weights, short at the start."""
+        """Move the average of the weights, short at the start."""
         decay = min(self.recipe.optimizer.ema, (1 + self.step) / (10 + self.step))
         averages: list[Tensor] = list(self.average.parameters())
         torch._foreach_lerp_(averages, list[Tensor](self.model.parameters()), 1 - decay)
 
 
 def start_from(model: CroCo, weights: Path) -> None:
-    """Copy a weights file of the same architecture; the pixel head may be absent on either side.
+    """
+    Copy a weights file of the same architecture; the pixel head may be absent on either side.
 
     Raises ConfigError if the architectures differ.
     """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Model files that come with the package, and where a name or path leads."""
 
 from __future__ import annotations
@@ -10,12 +24,13 @@ _FOLDER = Path(__file__).resolve().parent
 
 
 def shipped() -> dict[str, Path]:
-    """The model files that come with the package by name, e.g. {"default": ...}; sorted."""
+    """Return the model files that come with the package by name, e.g. {"default": ...}; sorted."""
     return {path.stem: path for path in sorted(_FOLDER.glob("*.safetensors"))}
 
 
 def resolve(name_or_path: str | Path) -> Path:
-    """The file of a shipped name or of a path; a name wins over a file called the same.
+    """
+    Return the file of a shipped name or of a path; a name wins over a file called the same.
 
     Raises WeightsError, naming the shipped weights, where neither exists or it is not a file.
     """

@@ -1,14 +1,28 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Depth as messages: an organized point cloud, its CameraInfo, the camera's odometry."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
 from geometry_msgs.msg import Point, Quaternion
 from nav_msgs.msg import Odometry
+import numpy as np
+import numpy.typing as npt
 from sensor_msgs.msg import CameraInfo, PointCloud2, PointField
 from std_msgs.msg import Header
 
@@ -24,7 +38,8 @@ _POINT = np.dtype([("x", "f4"), ("y", "f4"), ("z", "f4"), ("rgb", "u4")])
 
 
 def point_cloud(depth: Array, K: Array, image: Array, header: Header) -> PointCloud2:
-    """An organized cloud (height x width), in the optical frame, NaN where depth is.
+    """
+    Return an organized cloud (height x width), in the optical frame, NaN where depth is.
 
     depth: (H, W) float32. K: (3, 3). image: (H, W, 3) uint8 RGB on the same pixels.
     """
@@ -50,7 +65,7 @@ def point_cloud(depth: Array, K: Array, image: Array, header: Header) -> PointCl
 
 
 def camera_info(shape: tuple[int, ...], K: Array, header: Header) -> CameraInfo:
-    """The pinhole camera of a rectified image (height, width)."""
+    """Return the pinhole camera of a rectified image (height, width)."""
     message = CameraInfo(header=header, height=shape[0], width=shape[1])
     message.distortion_model = "plumb_bob"
     message.d = [0.0] * 5
@@ -61,7 +76,8 @@ def camera_info(shape: tuple[int, ...], K: Array, header: Header) -> CameraInfo:
 
 
 def odometry(result: DepthResult, header: Header, world: str, optical_world: bool) -> Odometry:
-    """The camera's pose in `world`; velocities are not known.
+    """
+    Return the camera's pose in `world`; velocities are not known.
 
     optical_world: turn a world with a camera's axes to x forward, z up.
     """

@@ -1,4 +1,19 @@
-"""What depth_node publishes (see `topics`).
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What depth_node publishes (see `topics`).
 
 Images, points and camera_info carry the header of the input image unchanged, and lie on the pixels
 of its rectified image.
@@ -7,7 +22,7 @@ of its rectified image.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 from rclpy.lifecycle import LifecycleNode
 from std_msgs.msg import String
@@ -24,7 +39,8 @@ if TYPE_CHECKING:
 
 
 class DepthOutputs(Outputs):
-    """See `Outputs`.
+    """
+    See `Outputs`.
 
     world: returns the frame of ~/odometry. optical_world: the world is the first camera's, with
     optical axes (estimated poses): ~/odometry turns it to x forward, z up (REP 103).

@@ -1,4 +1,19 @@
-"""Every parameter of depth_node in one table, with what is allowed and when it may change.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Every parameter of depth_node in one table, with what is allowed and when it may change.
 
 Nothing here imports rclpy; see `flow.parameters`.
 """
@@ -8,9 +23,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zeroco_ros.ros.parameter_spec import ParameterSpec, choice, number
+from zeroco_ros.ros.parameter_spec import choice, number, ParameterSpec
 from zeroco_ros.ros.parameter_table import ParameterTable
-from zeroco_ros.ros.shared_parameters import IMAGES, NETWORK, PROCESS, TRANSPORT, times_in_order
+from zeroco_ros.ros.shared_parameters import IMAGES, NETWORK, PROCESS, times_in_order, TRANSPORT
 
 _NUMBER = r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?"
 SMALLEST_NORM = 1e-6

@@ -1,10 +1,24 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Everything a configured depth node has: posed images -> worker -> depth topics."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import time
+from typing import Any, TYPE_CHECKING
 
 from zeroco_ros.online.camera_latch import described
 from zeroco_ros.online.depth_intake import DepthItem
@@ -12,7 +26,7 @@ from zeroco_ros.ros.depth.inputs import DepthInput
 from zeroco_ros.ros.depth.job import DepthJob
 from zeroco_ros.ros.depth.model import load_model
 from zeroco_ros.ros.depth.outputs import DepthOutputs
-from zeroco_ros.ros.diagnostics import ERROR, WARN, Complaint
+from zeroco_ros.ros.diagnostics import Complaint, ERROR, WARN
 from zeroco_ros.ros.journal import Journal
 from zeroco_ros.ros.metrics import Metrics
 from zeroco_ros.ros.parameter_server import ParameterServer
@@ -59,7 +73,7 @@ class DepthPipeline(Pipeline[DepthItem]):
         return super().waiting + self._images.waiting
 
     def complaints(self) -> list[Complaint]:
-        """What is wrong with calibration, poses and tracking."""
+        """Return what is wrong with calibration, poses and tracking."""
         found = [*self._camera_complaints(), *self._pose_complaints()]
         newest = self._job.newest
         listening = self.listening_for is not None

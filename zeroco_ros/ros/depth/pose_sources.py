@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Where the poses of the camera come from: nowhere, a topic, or tf2."""
 
 from __future__ import annotations
@@ -21,7 +35,8 @@ QUEUE = 100  # odometry comes faster than images: half a second of it at 200 Hz
 def pose_source(
     node: Node, values: Mapping[str, Any], journal: Journal, arrived: Callable[[], None]
 ) -> PoseSource:
-    """The one that the parameter pose_source asks for. Raises ConfigError, BackendError.
+    """
+    Return the one that the parameter pose_source asks for. Raises ConfigError, BackendError.
 
     arrived: called after each pose, where the source notices that.
     """
@@ -34,7 +49,8 @@ def pose_source(
 
 
 class TopicPoses(PoseTrack):
-    """See `PoseTrack`, subscribed.
+    """
+    See `PoseTrack`, subscribed.
 
     kind: "odometry" (nav_msgs/Odometry on `odom`) or "pose" (geometry_msgs/PoseStamped on `pose`).
     """

@@ -1,4 +1,19 @@
-"""The camera topics of flow_node: checked, ordered, and handed on in pairs.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+The camera topics of flow_node: checked, ordered, and handed on in pairs.
 
 `TemporalInput` pairs the frames of `image`; `SynchronizedInput` pairs `left/image` with
 `right/image`. Both hand over `FramePair`s.
@@ -21,7 +36,8 @@ from zeroco_ros.stream import Pair, TemporalPairer
 
 
 class PairedInput(ABC):
-    """Image topics whose frames become pairs; hands each pair to `submit`.
+    """
+    Image topics whose frames become pairs; hands each pair to `submit`.
 
     CAMERAS: the topics' names. SETTINGS: the parameters that the pairing takes; when one of them
     changes it starts anew, and goes on counting.
@@ -63,7 +79,7 @@ class PairedInput(ABC):
 
     @abstractmethod
     def counts(self) -> dict[str, int]:
-        """The pairing's counters."""
+        """Return the pairing's counters."""
 
     @abstractmethod
     def _renew(self) -> None:
@@ -71,7 +87,7 @@ class PairedInput(ABC):
 
     @abstractmethod
     def _push(self, side: int, frame: Frame, shape: Any) -> None:
-        """A frame of camera number `side`; shape: (height, width), None while compressed."""
+        """Take a frame of camera number `side`; shape: (height, width), None while compressed."""
 
 
 class TemporalInput(PairedInput):
@@ -97,7 +113,7 @@ class TemporalInput(PairedInput):
         self._pairer.clear()
 
     def counts(self) -> dict[str, int]:
-        """The pairing's counters."""
+        """Return the pairing's counters."""
         return self._pairer.counters.as_dict()
 
     def _push(self, side: int, frame: Frame, shape: Any) -> None:

@@ -1,12 +1,26 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """From flow_node's parameters to a running flow estimator."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import Any, TYPE_CHECKING
 
-from zeroco_ros.ros.model import Progress, RunningModel, open_model, require_torch
+from zeroco_ros.ros.model import open_model, Progress, require_torch, RunningModel
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.config import FlowConfig
@@ -16,7 +30,8 @@ if TYPE_CHECKING:
 def load_model(
     values: Mapping[str, Any], progress: Progress = lambda line: None
 ) -> RunningModel[FlowEstimator]:
-    """Load the network and set up the estimator that these parameter values describe.
+    """
+    Load the network and set up the estimator that these parameter values describe.
 
     progress: called with a line per step that takes long.
     Raises WeightsError, ConfigError or BackendError (also when torch is missing), whose text
@@ -27,7 +42,7 @@ def load_model(
 
 
 def flow_config(values: Mapping[str, Any]) -> FlowConfig:
-    """The preset with what the parameters change of it. Raises ConfigError."""
+    """Return the preset with what the parameters change of it. Raises ConfigError."""
     from zeroco_ros.estimate.config import preset
 
     # The node itself refuses images above its parameter max_pixels, which may change at any time.

@@ -1,4 +1,19 @@
-"""What flow_node publishes (see `topics`).
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+What flow_node publishes (see `topics`).
 
 All image outputs carry the header of the reference image unchanged and have its size.
 """
@@ -6,7 +21,7 @@ All image outputs carry the header of the reference image unchanged and have its
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +31,7 @@ from std_msgs.msg import Header
 from zeroco_ros.ros.flow.painter import FlowPainter
 from zeroco_ros.ros.messages import from_array
 from zeroco_ros.ros.outputs import Outputs
-from zeroco_ros.ros.topics import FLOW_TOPICS, encodings
+from zeroco_ros.ros.topics import encodings, FLOW_TOPICS
 
 if TYPE_CHECKING:
     from zeroco_ros.estimate.results import FlowResult
@@ -40,7 +55,8 @@ class FlowOutputs(Outputs):
     def publish_flow(
         self, flow: npt.NDArray[np.float32], result: FlowResult, header: Header
     ) -> frozenset[str]:
-        """Publish what is listened to; returns the names.
+        """
+        Publish what is listened to; returns the names.
 
         flow: (H, W, 2) float32 as ~/flow shows it; result: the other fields, on the same pixels.
         """

@@ -1,3 +1,17 @@
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
 """Flow as a color picture for a stream: fast, and with a scale that does not flicker."""
 
 from __future__ import annotations
@@ -14,7 +28,8 @@ RISE, FALL = 0.5, 0.05  # how far the scale moves per picture towards the scene'
 
 
 class FlowPainter:
-    """Middlebury colors (see media.color) by table look-up.
+    """
+    Middlebury colors (see media.color) by table look-up.
 
     `max_magnitude` in pixels is shown at full saturation; 0 lets the scale follow the scene: fast
     when the motion grows, slowly when it fades, never below SMALLEST.

@@ -1,4 +1,19 @@
-"""Every parameter of flow_node in one table, with what is allowed and when it may change.
+# Copyright 2026 zeroco_ros developers
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""
+Every parameter of flow_node in one table, with what is allowed and when it may change.
 
 Nothing here imports rclpy: the documentation, its tests and `flow_node --list-parameters` read the
 same table that `parameter_server` declares and enforces.
@@ -9,9 +24,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from zeroco_ros.ros.parameter_spec import ParameterSpec, choice, number
+from zeroco_ros.ros.parameter_spec import choice, number, ParameterSpec
 from zeroco_ros.ros.parameter_table import ParameterTable
-from zeroco_ros.ros.shared_parameters import IMAGES, NETWORK, PROCESS, TRANSPORT, times_in_order
+from zeroco_ros.ros.shared_parameters import IMAGES, NETWORK, PROCESS, times_in_order, TRANSPORT
 
 SMALLEST_SIDE = 32
 SWITCH = ("preset", "enabled", "disabled")
@@ -155,6 +170,6 @@ TABLE = ParameterTable(
 
 
 def reference_of(values: Mapping[str, object]) -> str:
-    """The reference image that these values mean: current, previous, left or right."""
+    """Return the reference image that these values mean: current, previous, left or right."""
     reference = str(values["reference"])
     return REFERENCES[str(values["pairing"])][0] if reference == "auto" else reference

@@ -22,24 +22,30 @@ and libraries do not count.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 import ctypes
 import json
 from pathlib import Path
 import subprocess
 import sys
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from zeroco_ros.bench.plan import Plan
 from zeroco_ros.bench.record import Cell, Column, Section
 from zeroco_ros.evaluation.cost import peak_memory
 
+if TYPE_CHECKING:
+    from zeroco_ros.croco.config import CrocoConfig
+
 LEAST = 20.0  # times less than the plain implementation
 COLUMNS = (
     Column("name", "implementation"),
     Column("size", "input"),
-    Column("match", "matching two encoded frames, MB"),
+    Column("attention", "attention, MB"),
+    Column("less", "times less"),
+    Column("match", "matching, MB"),
+    Column("match_less", "times less"),
     Column("step", "whole pair, MB"),
-    Column("less", "times less (matching)"),
 )
 
 
@@ -56,15 +62,21 @@ def memory_section(plan: Plan) -> Section:
         for name, value in found.items():
             if "skipped" in value:
                 continue
-            less = found["plain"]["match"] / max(value["match"], 0.1)
+            less, match_less = (
+                found["plain"][key] / max(value[key], 0.1) for key in ("attention", "match")
+            )
             title = "plain, two passes" if name == "plain" else f"stream, {name}"
             shape = f"{size[1]}x{size[0]}"
-            rows.append({"name": title, "size": shape, **value, "less": less})
+            rows.append(
+                {"name": title, "size": shape, **value, "less": less, "match_less": match_less}
+            )
             if name == "bf16" and size == (512, 512) and less < LEAST:
-                failed.append(f"matching in {LEAST:g} times less memory ({less:.1f})")
+                failed.append(f"attention in {LEAST:g} times less memory ({less:.1f})")
     note = (
-        "Growth of the peak resident memory over what was resident before: of matching alone "
-        "(decoder, maps or volumes, read-out), and of encoding and matching."
+        "Growth of the peak resident memory over what was resident before. Attention: the cross-"
+        "attention of all layers and both directions from given queries, keys and values to its "
+        "outputs and the cost volumes. Matching: the whole decoder from two encoded frames. Whole "
+        "pair: with the encoder."
     )
     title = f"Peak memory, {plan.network}, processes of their own"
     return Section("memory", title, COLUMNS, tuple(rows), (note,), tuple(failed))
@@ -98,9 +110,41 @@ def measure(network: str, name: str, size: tuple[int, int], threads: int) -> dic
         return {"skipped": f"this CPU has no {name}"}
     subject = open_subject(network)
     images = [normalize(frame) for frame in moving_frames(size, 2)]
+    attention = _growth(_attention(subject.model.config, name, size))
     match, step = _runs(subject, name, images)
     first = _growth(match)
-    return {"match": first, "step": _growth(step)}
+    return {"attention": attention, "match": first, "step": _growth(step)}
+
+
+def _attention(config: CrocoConfig, name: str, size: tuple[int, int]) -> Callable[[], object]:
+    """Return the cross-attention of all layers and both directions, and the volumes."""
+    import torch
+
+    from zeroco_ros.bench import plain
+    from zeroco_ros.croco.layers import attend
+    from zeroco_ros.matching.cost_volume import VolumeSum
+
+    tokens, heads = (size[0] // 16) * (size[1] // 16), config.dec_num_heads
+    dtype = torch.float32 if name in ("plain", "fp32") else torch.bfloat16
+    shape = 3, 1, tokens, heads, config.dec_embed_dim // heads
+    with torch.inference_mode():
+        q, k, v = torch.randn(shape).to(dtype)
+
+    @torch.inference_mode()
+    def ours() -> object:
+        sums = [VolumeSum(register_fix=True) for _ in range(2)]
+        for total in sums:
+            for _ in range(config.dec_depth):
+                total.add(q.flatten(2), k.flatten(2))
+                attend(q, k, v, rough=True)
+        return [total.mean() for total in sums]
+
+    @torch.inference_mode()
+    def theirs() -> object:
+        maps = [[plain.attended(q, k, v)[1] for _ in range(config.dec_depth)] for _ in range(2)]
+        return [plain.mean_map(layers, register_fix=True) for layers in maps]
+
+    return theirs if name == "plain" else ours
 
 
 def _runs(subject: Any, name: str, images: list[Any]) -> tuple[Any, Any]:

@@ -117,11 +117,11 @@ def _stages(axes: Any, part: Section) -> None:
 def _memory(axes: Any, part: Section) -> None:
     size = str(part.rows[-1]["size"])
     rows = [row for row in part.rows if row["size"] == size]
-    values = [_number(row["match"]) for row in rows]
-    texts = [f"{_number(r['match']):.0f} MB  (1/{_number(r['less']):.0f})" for r in rows]
+    values = [_number(row["attention"]) for row in rows]
+    texts = [f"{_number(r['attention']):.0f} MB  (1/{_number(r['less']):.0f})" for r in rows]
     _bars(axes, [str(row["name"]) for row in rows], values, texts)
     axes.set_xlabel("MB")
-    axes.set_title(f"Peak memory of matching at {size}", fontsize=10, loc="left")
+    axes.set_title(f"Peak memory of the cross-attention at {size}", fontsize=10, loc="left")
 
 
 def _scaling(axes: Any, part: Section) -> None:

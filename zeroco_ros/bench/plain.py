@@ -78,7 +78,7 @@ class PlainTwoPass:
     def combined(self, target: Tensor, source: Tensor, grid: Grid) -> Tensor:
         """Give cost volume of two images' encoder tokens (1, N, C); both directions' maps live."""
         maps = self.maps(target, source, grid), self.maps(source, target, grid)
-        ahead, back = (self._mean(part) for part in maps)
+        ahead, back = (mean_map(part, register_fix=self.register_fix) for part in maps)
         return (ahead + back.transpose(1, 2)) / 2
 
     @torch.inference_mode()
@@ -97,13 +97,6 @@ class PlainTwoPass:
             x = x + _mlp(block.mlp.fc1, block.mlp.fc2, block.norm2(x))
         out: Tensor = model.enc_norm(x)
         return out
-
-    def _mean(self, layers: list[Tensor]) -> Tensor:
-        """Mean over heads and layers of the logits (1, Nt, Ns), the register fixed per layer."""
-        maps = torch.stack([layer.mean(dim=1) for layer in layers])
-        if self.register_fix:
-            maps[..., 0] = maps.amin(dim=(2, 3))[..., None]
-        return maps.mean(dim=0)
 
     def maps(self, target: Tensor, source: Tensor, grid: Grid) -> list[Tensor]:
         """Cross-attention logits (1, heads, Nt, Ns) of every layer."""
@@ -126,6 +119,20 @@ class PlainTwoPass:
             x = x + mixed
             x = x + _mlp(block.mlp.fc1, block.mlp.fc2, block.norm3(x))
         return maps
+
+
+def mean_map(layers: list[Tensor], *, register_fix: bool) -> Tensor:
+    """Mean over heads and layers of the logits (1, Nt, Ns), the register fixed per layer."""
+    maps = torch.stack([layer.mean(dim=1) for layer in layers])
+    if register_fix:
+        maps[..., 0] = maps.amin(dim=(2, 3))[..., None]
+    return maps.mean(dim=0)
+
+
+def attended(q: Tensor, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Give queries, keys, values (1, N, heads, head_dim) -> outputs (1, Nt, C) and the logits."""
+    logits = _logits(q.transpose(1, 2), k.transpose(1, 2))
+    return _attend(logits, v.transpose(1, 2)), logits
 
 
 def _self_attention(layer: SelfAttention, x: Tensor, rope: Tensor | None) -> Tensor:

@@ -37,6 +37,8 @@ from zeroco_ros.croco.rope import RotaryTable
 # Called with 0 (target to source) or 1 (back), and a layer's queries and keys.
 Take = Callable[[int, Tensor, Tensor], None]
 Features = tuple[Tensor, ...] | None
+# Rows with which a CPU's matrix products are as fast as they get: more only take more memory.
+_ENOUGH = 1024
 
 
 class Side(NamedTuple):
@@ -129,9 +131,11 @@ class Decoder(NamedTuple):
     def walk_pair(
         self, target: DecoderFrame, source: DecoderFrame, take: Take, features: bool
     ) -> tuple[Features, Features]:
-        """Both directions, as one batch where the grids agree."""
+        """Both directions, as one batch where the grids agree and a batch gains something."""
         assert target.query and source.query and target.offer and source.offer
-        if target.side.grid != source.side.grid:
+        tokens = target.side.tokens
+        large = tokens.device.type == "cpu" and tokens.shape[0] * tokens.shape[1] >= _ENOUGH
+        if target.side.grid != source.side.grid or large:
             ahead = self.walk(target.query, [source.offer], take, features)
             back = self.walk(source.query, [target.offer], lambda _, q, k: take(1, q, k), features)
             return ahead, back

@@ -57,7 +57,8 @@ def _attend_in_parts(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     for item in range(len(q)):
         for first in range(0, q.shape[2], heads):
             part = item, slice(None), slice(first, first + heads)
-            logits = torch.bmm(q[part].transpose(0, 1), k[part].permute(1, 2, 0))
+            keys = k[part].transpose(0, 1).contiguous()
+            logits = torch.bmm(q[part].transpose(0, 1), keys.transpose(1, 2))
             weights = logits.softmax(-1)
             mixed[part] = torch.bmm(weights, v[part].transpose(0, 1)).transpose(0, 1)
     return mixed.flatten(2)

@@ -19,6 +19,8 @@ endif
 BAG ?=
 OUT ?= demo_out
 TEST_ARGS ?=
+# Files run beside each other, a processor each (test/conftest.py says what stays together).
+WORKERS ?= auto
 
 .PHONY: setup demo test lint format clean
 
@@ -36,7 +38,7 @@ demo: setup
 	$(BIN)/zeroco demo $(if $(BAG),--bag "$(BAG)") --out "$(OUT)"
 
 test: setup
-	$(BIN)/python -m pytest $(TEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadgroup $(TEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -100,6 +100,7 @@ setup(
             "psutil>=5.9",
             "pytest>=8,<9",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
             "ruff>=0.6",
             "types-PyYAML",
             "types-tqdm",

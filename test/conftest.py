@@ -202,12 +202,33 @@ def _fault(
     raise TypeError(f"nodes is {nodes!r}: give flow_node, depth_node or shared")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Tests that look at reference arrays, and the one that judges whether all of them were looked at.
+REFERENCE_ROOMS = tuple(
+    f"test/{room}/"
+    for room in ("croco", "matching", "estimate", "heads", "evaluation", "geometry")
+)
+COVERAGE = "test/package/test_reference_coverage.py"
+
+
+@pytest.fixture(scope="session")
+def reference_rooms() -> tuple[str, ...]:
+    """Return the beginnings of the names of all tests that look at reference arrays."""
+    return REFERENCE_ROOMS
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
     Check the fault markers and keep what they say.
 
-    Run the coverage check of the reference arrays after everything that uses them.
+    Run the coverage check of the reference arrays after everything that uses them, and in the same
+    process; any other file may run beside these and beside the others, as a whole.
     """
     for item in items:
         item.user_properties += [("fault", fault) for fault in faults_of(item)]
-    items.sort(key=lambda item: "test_reference_coverage" in item.nodeid)
+    items.sort(key=lambda item: COVERAGE in item.nodeid)
+    if config.pluginmanager.hasplugin("xdist"):
+        for item in items:
+            file = item.nodeid.partition("::")[0]
+            judged = file.startswith((*REFERENCE_ROOMS, COVERAGE))
+            item.add_marker(pytest.mark.xdist_group("reference" if judged else file))

@@ -37,24 +37,17 @@ STEMS = (
     "actr_refine",
     "droid_ba",
 )
-USERS = (
-    "test/croco/",
-    "test/matching/",
-    "test/estimate/",
-    "test/heads/",
-    "test/evaluation/",
-    "test/geometry/",
-)
 
 
 def test_every_reference_array_is_compared(
     request: pytest.FixtureRequest,
     reference: Path,
+    reference_rooms: tuple[str, ...],
     used_reference_arrays: set[tuple[str, str]],
 ) -> None:
     collected = {item.nodeid for item in request.session.items}
     if request.config.option.keyword or not all(
-        any(node.startswith(user) for node in collected) for user in USERS
+        any(node.startswith(user) for node in collected) for user in reference_rooms
     ):
         pytest.skip("only part of the suite runs: the whole of it is needed to judge coverage")
     missing = []

@@ -90,7 +90,11 @@ class RunningFlow:
     @property
     def facts(self) -> dict[str, str]:
         """All of it in words, for diagnostics and reports; "" where something does not apply."""
-        parity = "" if self.parity is None else "passed" if self.parity.passed else "failed"
+        parity = ""
+        if self.parity is not None:
+            left = "; ".join(f"not compared: {part}" for part in self.parity.unchecked)
+            parity = "passed" if self.parity.passed else "failed"
+            parity = f"{parity}; {left}" if left else parity
         return {
             "backend": self.backend,
             "backend reason": self.reason,

@@ -108,7 +108,8 @@ _FLOW: tuple[Dataset[FlowSet], ...] = (
     Dataset(
         "auto",
         "flow/, homography/ or stereo/ folders, NAME_img1.png with NAME_img2.png and "
-        "NAME_flow.flo, or the folder of another data set but FlyingChairs and bags",
+        "NAME_flow.flo, or the folder of another data set (of bags and FlyingChairs only by "
+        "--dataset bag and chairs)",
         _own_flow,
     ),
     Dataset("hpatches", _HPATCHES, hpatches),
@@ -198,7 +199,8 @@ _DEPTH: tuple[Dataset[PosedSequence], ...] = (
     Dataset(
         "auto",
         "bags with a camera, camera_info and poses, 7-Scenes' frame-N.color.jpg, KITTI's image_l "
-        "with poses.txt, RGB-D pairs, or the folder of another data set but Sintel",
+        "with poses.txt, RGB-D pairs, or the folder of another data set (Sintel only by --dataset "
+        "sintel)",
         _own_sequences,
     ),
     Dataset("bag", "rosbag2 bags (or one bag) with camera_info and poses", bag_sequences),

@@ -23,6 +23,7 @@ import tempfile
 import time
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 
 from zeroco_ros.bench.measure import Case, interleaved, Spread, Timing
@@ -122,7 +123,11 @@ def _side_by_side(plan: Plan, camera: NodeCamera) -> dict[str, Timing]:
         return None
 
     cases: dict[str, Case] = {"bare": lambda: stream.push(next(bare)), "node": message}
-    timings = interleaved(cases, 3 * plan.rounds, warm_up=3, say=plan.say)
+    cv2.setNumThreads(-1)  # OpenCV's own choice, as in the node
+    try:
+        timings = interleaved(cases, 3 * plan.rounds, warm_up=3, say=plan.say)
+    finally:
+        cv2.setNumThreads(plan.threads)
     kept = len(timings["bare"].seconds)
     return {"bare": timings["bare"], "node": Timing(tuple(waits[-kept:]))}
 

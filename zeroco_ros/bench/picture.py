@@ -60,17 +60,24 @@ def draw(record: BenchRecord, path: Path) -> bool:
 
 
 def _bars(
-    axes: Any, names: list[str], values: list[float], texts: list[str], spread: Any = None
+    axes: Any,
+    names: list[str],
+    values: list[float],
+    texts: list[str],
+    spread: list[list[float]] | None = None,
+    *,
+    first: str = PALE,
 ) -> None:
     places = range(len(names))[::-1]
-    colors = [PALE if number == 0 else MARK for number in range(len(names))]
+    colors = [first if number == 0 else MARK for number in range(len(names))]
     axes.barh(list(places), values, color=colors, xerr=spread, ecolor=INK, height=0.62)
-    for place, value, text in zip(places, values, texts, strict=True):
+    ends = [v + more for v, more in zip(values, spread[1], strict=True)] if spread else values
+    for place, value, text in zip(places, ends, texts, strict=True):
         axes.annotate(
             text, (value, place), xytext=(8, 0), textcoords="offset points", va="center", color=INK
         )
     axes.set_yticks(list(places), names)
-    axes.set_xlim(0, max(values) * 1.35)
+    axes.set_xlim(0, max(ends) * 1.35)
     _plain(axes)
 
 
@@ -109,7 +116,7 @@ def _stages(axes: Any, part: Section) -> None:
     rows = [row for row in part.rows if not str(row["name"]).startswith("all")][:9]
     values = [_number(row["ms"]) for row in rows]
     texts = [f"{_number(r['ms']):.1f} ms  ({_number(r['share']):.0f} %)" for r in rows]
-    _bars(axes, [str(row["name"]) for row in rows], values, texts)
+    _bars(axes, [str(row["name"]) for row in rows], values, texts, first=MARK)
     axes.set_xlabel("ms")
     axes.set_title(part.title, fontsize=10, loc="left")
 

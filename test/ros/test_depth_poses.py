@@ -155,7 +155,7 @@ def test_estimated_poses_begin_with_x_forward_and_z_up(stage: DepthStage) -> Non
         stage.show(index, frame)
         stage.settled(before + index + 1)
     assert [message.data for message in scale.wait_for(1)] == ["relative"]
-    found = [matrix(message) for message in stage.outputs["odometry"].messages]
+    found = [matrix(message) for message in stage.outputs["odometry"].wait_for(FRAMES)]
     assert {m.header.frame_id for m in stage.outputs["odometry"].messages} == {"odom"}
     assert len(found) == FRAMES
     moved = inverse(frames[0].c2w) @ frames[-1].c2w  # in the first camera

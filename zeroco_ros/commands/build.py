@@ -23,13 +23,12 @@ import dataclasses
 import logging
 import os
 from pathlib import Path
-import signal
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING
 
 from zeroco_ros.errors import BackendError, ConfigError
+from zeroco_ros.ros.interrupt import terminated_as_interrupted
 
 if TYPE_CHECKING:
     from zeroco_ros.engine.build import Plan
@@ -305,18 +304,13 @@ def _stoppable() -> Iterator[None]:
     """SIGTERM ends the work as Ctrl-C does: at once, with nothing half-written."""
     from zeroco_ros.engine.build_job import abandoned
 
-    def stop(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    main = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, stop) if main else None
-    try:
-        yield
-    except KeyboardInterrupt:
-        if abandoned():  # TensorRT is still at it in its own thread: leave without its clean-up
-            print("zeroco build: interrupted", file=sys.stderr, flush=True)
-            os._exit(130)
-        raise
-    finally:
-        if main:
-            signal.signal(signal.SIGTERM, before)
+    with terminated_as_interrupted():
+        try:
+            yield
+        except KeyboardInterrupt:
+            if (
+                abandoned()
+            ):  # TensorRT is still at it in its own thread: leave without its clean-up
+                print("zeroco build: interrupted", file=sys.stderr, flush=True)
+                os._exit(130)
+            raise

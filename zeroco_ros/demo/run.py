@@ -16,15 +16,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 import shutil
-import signal
 import sys
-import threading
-from types import FrameType
 
 from zeroco_ros.bag.reader import BagReader
 from zeroco_ros.bag.writer import BagWriter
@@ -41,6 +37,7 @@ from zeroco_ros.demo.synthetic import FRAMES, SIZE, write_synthetic_bag
 from zeroco_ros.errors import ConfigError
 from zeroco_ros.evaluation.bag_camera import CameraSource, find_camera
 from zeroco_ros.evaluation.bag_truth import find_depth, find_truth, TruthSource
+from zeroco_ros.ros.interrupt import terminated_as_interrupted
 
 INPUT_BAG, OUTPUT_BAG = "input_bag", "output_bag"
 # The player may be slow, and poses that lie between frames come with the next one.
@@ -81,7 +78,7 @@ def run_demo(options: DemoOptions) -> Summary:
     Raises BagError, ConfigError or BackendError, and KeyboardInterrupt after ending the nodes.
     """
     out = _prepared(options.out)
-    with _terminated_like_interrupted():
+    with terminated_as_interrupted():
         bag = options.bag or _rendered(out / INPUT_BAG, options)
         with BagReader(bag, on_warning=options.warn) as reader:
             camera = find_camera(reader, options.topic)
@@ -230,20 +227,3 @@ def _listing(out: Path, pictures: list[Path], rendered: bool, ran: list[NodeSpec
         megabytes = sum(file.stat().st_size for file in (out / bag).iterdir()) / 1e6
         names.append(f"{bag} ({megabytes:.0f} MB)")
     return [*names, "summary.json", *(f"{spec.name}.log" for spec in ran)]
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM raises KeyboardInterrupt, so that a node and half-written files do not stay."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -17,21 +17,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 import dataclasses
 import hashlib
 from itertools import pairwise
 import os
 from pathlib import Path
-import signal
-import threading
 import time
 from typing import Any
 
 from sensor_msgs.msg import Image
 
 from zeroco_ros.errors import BackendError
+from zeroco_ros.ros.interrupt import terminated_as_interrupted
 from zeroco_ros.ros.managed_node import ManagedNode
 from zeroco_ros.soak.actor import Actor, Patience
 from zeroco_ros.soak.live import Broken, DEPTH, Live, pixels_of
@@ -74,7 +72,7 @@ def run_soak(options: SoakOptions) -> SoakReport:
     Raises BackendError where the node does not start.
     """
     options.out.mkdir(parents=True, exist_ok=True)
-    with _terminated_as_interrupted():
+    with terminated_as_interrupted():
         soak = _Soak(options)
         try:
             soak.run()
@@ -82,23 +80,6 @@ def run_soak(options: SoakOptions) -> SoakReport:
             report = soak.close()
     report.save(options.out / "soak.json")
     return report
-
-
-@contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt, so that no node is left behind."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _node_class(subject: Subject) -> type[ManagedNode]:

@@ -36,7 +36,7 @@ def _clean_up() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _threads() -> Iterator[None]:
-    """Yield a bench sets the threads of its process."""
+    """Put back the threads of this process, which a bench sets."""
     import cv2
     import torch
 

@@ -55,7 +55,7 @@ BROKEN = (
 
 
 def _steady(traffic: Traffic) -> Iterator[Step]:
-    """Yield a good camera, at last."""
+    """Yield the steps of a good camera, at last."""
     for _ in range(traffic.below(100, 20)):
         traffic.wait()
         yield traffic.picture()
@@ -79,7 +79,7 @@ def _gaps(traffic: Traffic) -> Iterator[Step]:
 
 
 def _leaps(traffic: Traffic) -> Iterator[Step]:
-    """Yield the clock leaps ahead, by up to a year."""
+    """Let the clock leap ahead, by up to a year."""
     for _ in range(3):
         traffic.now += traffic.below(YEAR // SECOND) * SECOND
         for _ in range(traffic.below(5, 1)):
@@ -107,7 +107,7 @@ def _late(traffic: Traffic) -> Iterator[Step]:
 
 
 def _loops(traffic: Traffic) -> Iterator[Step]:
-    """Yield a bag that begins again and again."""
+    """Yield the steps of a bag that begins again and again."""
     for _ in range(traffic.below(7, 2)):
         start = traffic.now
         for _ in range(traffic.below(12, 1)):
@@ -118,7 +118,7 @@ def _loops(traffic: Traffic) -> Iterator[Step]:
 
 
 def _zero_stamps(traffic: Traffic) -> Iterator[Step]:
-    """Yield the camera loses its clock and finds it again."""
+    """Let the camera lose its clock and find it again."""
     traffic.epoch += 1
     for _ in range(traffic.below(10, 2)):
         yield traffic.picture(stamp=0)
